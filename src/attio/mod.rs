@@ -1,0 +1,3 @@
+//! What Attio defines: its event types and the shape of its messages.
+
+pub mod event;

@@ -1,0 +1,16 @@
+//! attio-relay: checks, records and delivers Attio's webhooks.
+//!
+//! Data flows one way: `http` → `signature` → `intake` → `store` → `dispatch` → `routing` →
+//! `action`; a stage knows only the stages after it. Who may name which crate is read off the
+//! `use` lines by `tests/relay/house.rs`.
+
+pub mod action;
+pub mod admin;
+pub mod attio;
+pub mod config;
+pub mod dispatch;
+pub mod http;
+pub mod intake;
+pub mod name;
+pub mod routing;
+pub mod store;
