@@ -13,4 +13,5 @@ pub mod http;
 pub mod intake;
 pub mod name;
 pub mod routing;
+pub mod signature;
 pub mod store;

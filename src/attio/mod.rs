@@ -1,3 +1,4 @@
 //! What Attio defines: its event types and the shape of its messages.
 
+pub mod envelope;
 pub mod event;
