@@ -4,13 +4,23 @@
 //! takes a whole batch and is one transaction. A [`Lane`] owns its connection, is used by one task
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
-use std::{ops::Range, time::Duration};
+mod migrations;
+mod postgres;
+mod sqlite;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::name::{ActionName, RouteName, SourceName};
+use crate::{
+    config,
+    name::{ActionName, RouteName, SourceName},
+};
+
+/// Leases that may be lost in a row before a delivery is held to kill whoever touches it.
+pub const MOST_LOST_LEASES: u32 = 5;
 
 /// A signed message on its way into the store, with all that it causes.
 #[derive(Debug, Clone)]
@@ -200,6 +210,9 @@ pub enum StoreError {
     /// The batch may or may not have been committed.
     #[error("the store did not confirm the commit")]
     Doubtful(#[source] BoxError),
+    /// Nothing was committed, because others were in the way; the same may well succeed now.
+    #[error("the store is contended")]
+    Contended(#[source] BoxError),
     /// The store refused the batch, and would again.
     #[error("the store refused the batch")]
     Refused(#[source] BoxError),
@@ -211,5 +224,264 @@ pub enum StoreError {
 /// Any error, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where in a body something lies.
-pub type Span = Range<usize>;
+/// What a lane is for; each task has its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneKind {
+    /// Recording messages.
+    Intake,
+    /// Claiming deliveries.
+    Claim,
+    /// Writing outcomes.
+    Outcome,
+    /// Sampling gauges.
+    Sample,
+}
+
+impl LaneKind {
+    /// The kind in a word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intake => "intake",
+            Self::Claim => "claim",
+            Self::Outcome => "outcome",
+            Self::Sample => "sample",
+        }
+    }
+}
+
+/// Which migrations are applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaStatus {
+    /// Every step that this program knows, and whether it is applied.
+    pub steps: Vec<(String, bool)>,
+    /// The newest version in the database.
+    pub newest_applied: i64,
+    /// The newest version that this program knows.
+    pub newest_known: i64,
+}
+
+impl NewMessage {
+    /// `messages.status`.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        if self.quarantined.is_some() { "quarantined" } else { "accepted" }
+    }
+}
+
+impl Verdict {
+    /// `deliveries.state`.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Skipped(_) => "skipped",
+            Self::Dead(_) => "dead",
+            Self::Retry(_) | Self::Postponed(_) | Self::Orphaned => "open",
+        }
+    }
+
+    /// `deliveries.held`.
+    #[must_use]
+    pub fn held(&self) -> Option<&'static str> {
+        match self {
+            Self::Orphaned => Some("orphaned"),
+            Self::Succeeded
+            | Self::Skipped(_)
+            | Self::Dead(_)
+            | Self::Retry(_)
+            | Self::Postponed(_) => None,
+        }
+    }
+
+    /// `deliveries.reason`.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Skipped(reason) | Self::Dead(reason) => Some(reason),
+            Self::Succeeded | Self::Retry(_) | Self::Postponed(_) | Self::Orphaned => None,
+        }
+    }
+
+    /// Due again after so long; zero for those that ended.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        match self {
+            Self::Retry(wait) | Self::Postponed(wait) => *wait,
+            Self::Succeeded | Self::Skipped(_) | Self::Dead(_) | Self::Orphaned => Duration::ZERO,
+        }
+    }
+
+    /// Whether the delivery ends with it.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        self.state() != "open"
+    }
+}
+
+impl Outcome {
+    /// Whether the attempt counts against `retry.attempts`: one that was cut off does not.
+    #[must_use]
+    pub fn counts_a_try(&self) -> bool {
+        self.attempt.is_some() && !matches!(self.verdict, Verdict::Postponed(_) | Verdict::Orphaned)
+    }
+}
+
+/// How many deliveries of each key have ended, of those that were written.
+fn ended_by_key(outcomes: &[Outcome], written: &[Uuid]) -> BTreeMap<[u8; 32], i64> {
+    let mut ended = BTreeMap::new();
+    for outcome in outcomes {
+        if let Some(key) = outcome.order_key
+            && outcome.verdict.ends()
+            && written.contains(&outcome.id)
+        {
+            *ended.entry(key).or_default() += 1;
+        }
+    }
+    ended
+}
+
+/// The store, on either engine.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// Postgres, for any number of processes.
+    Postgres(postgres::Postgres),
+    /// SQLite, for one process and nothing to install.
+    Sqlite(sqlite::Sqlite),
+}
+
+/// One connection with one purpose, used by one task that nobody cancels.
+#[derive(Debug)]
+pub enum Lane {
+    /// To Postgres.
+    Postgres(postgres::Lane),
+    /// To SQLite.
+    Sqlite(sqlite::Lane),
+}
+
+impl Store {
+    /// Reads the address; connects to nothing yet. `process` is who leases belong to.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when the address cannot be read.
+    pub fn new(config: &config::Store, process: Uuid) -> Result<Self, StoreError> {
+        let url = secrecy::ExposeSecret::expose_secret(&config.url);
+        match url.strip_prefix("sqlite:") {
+            Some(path) => Ok(Self::Sqlite(sqlite::Sqlite::new(path, process))),
+            None => postgres::Postgres::new(config, url, process).map(Self::Postgres),
+        }
+    }
+
+    /// Makes sure that the store keeps its word and that its schema fits, migrating where told.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] now, [`StoreError::Unusable`] for good.
+    pub async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(store) => store.prepare(migrate).await,
+            Self::Sqlite(store) => store.prepare(migrate).await,
+        }
+    }
+
+    /// Which migrations are applied.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] when the store cannot be asked.
+    pub async fn schema_status(&self) -> Result<SchemaStatus, StoreError> {
+        match self {
+            Self::Postgres(store) => store.schema_status().await,
+            Self::Sqlite(store) => store.schema_status().await,
+        }
+    }
+
+    /// A lane whose calls each take `deadline` at the longest.
+    #[must_use]
+    pub fn lane(&self, kind: LaneKind, deadline: Duration) -> Lane {
+        match self {
+            Self::Postgres(store) => Lane::Postgres(store.lane(kind, deadline)),
+            Self::Sqlite(store) => Lane::Sqlite(store.lane(kind)),
+        }
+    }
+}
+
+impl Lane {
+    /// Asks for an answer, connecting where needed.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]: there is none.
+    pub async fn ping(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.ping().await,
+            Self::Sqlite(lane) => lane.ping().await,
+        }
+    }
+
+    /// Records the messages that are new, with their events and deliveries, all or nothing.
+    /// Returns the ids of those that were new.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]; after [`StoreError::Doubtful`] the same batch may be recorded again:
+    /// what it committed is then found by [`Lane::existing`] under its own ids.
+    pub async fn record(&mut self, batch: &[&NewMessage]) -> Result<Vec<Uuid>, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.record(batch).await,
+            Self::Sqlite(lane) => lane.record(batch).await,
+        }
+    }
+
+    /// The messages that stand under the given `dedup`s.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn existing(&mut self, dedups: &[[u8; 32]]) -> Result<Vec<Existing>, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.existing(dedups).await,
+            Self::Sqlite(lane) => lane.existing(dedups).await,
+        }
+    }
+
+    /// Leases due deliveries to this process, oldest first, never more than wanted.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]; what a doubtful call leased comes free again with its lease.
+    pub async fn claim(&mut self, wants: &[Want]) -> Result<Vec<Claimed>, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.claim(wants).await,
+            Self::Sqlite(lane) => lane.claim(wants).await,
+        }
+    }
+
+    /// Writes what became of claimed deliveries. Returns the ids that were still this process's
+    /// own; the others were claimed by somebody else meanwhile, and nothing of them was written.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]; the same outcomes may be written again.
+    pub async fn finish(&mut self, outcomes: &[Outcome]) -> Result<Vec<Uuid>, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.finish(outcomes).await,
+            Self::Sqlite(lane) => lane.finish(outcomes).await,
+        }
+    }
+
+    /// Lets orphaned deliveries of the given routes go on. Returns how many.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn adopt(&mut self, routes: &[&str]) -> Result<u64, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.adopt(routes).await,
+            Self::Sqlite(lane) => lane.adopt(routes).await,
+        }
+    }
+
+    /// What waits and what is dead, for each action that has any.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn backlog(&mut self) -> Result<Vec<Backlog>, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.backlog().await,
+            Self::Sqlite(lane) => lane.backlog().await,
+        }
+    }
+}

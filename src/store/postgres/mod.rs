@@ -1,0 +1,104 @@
+//! Postgres: the product's store.
+//!
+//! Hot paths own their connections (see `connection`), so that a pool's faults cannot reach them.
+//! The database's clock rules leases and due times.
+
+mod connection;
+mod queue;
+mod record;
+mod setup;
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
+
+use super::{
+    Backlog, Claimed, Existing, LaneKind, NewMessage, Outcome, SchemaStatus, StoreError, Want,
+};
+use crate::config;
+use connection::Connection;
+
+/// A Postgres database.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    options: PgConnectOptions,
+    process: Uuid,
+    allow_fsync_off: bool,
+}
+
+impl Postgres {
+    /// Reads the address; connects to nothing yet.
+    pub(super) fn new(config: &config::Store, url: &str, process: Uuid) -> Result<Self, StoreError> {
+        let options = url
+            .parse::<PgConnectOptions>()
+            .map_err(|_| StoreError::Unusable("store.url is not a postgres:// address".to_owned()))?;
+        Ok(Self { options, process, allow_fsync_off: config.allow_fsync_off })
+    }
+
+    pub(super) fn lane(&self, kind: LaneKind, deadline: Duration) -> Lane {
+        Lane {
+            connection: Connection::new(self.options.clone(), kind, deadline),
+            process: self.process,
+        }
+    }
+
+    pub(super) async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
+        setup::prepare(&self.options, migrate, self.allow_fsync_off).await
+    }
+
+    pub(super) async fn schema_status(&self) -> Result<SchemaStatus, StoreError> {
+        setup::schema_status(&self.options).await
+    }
+}
+
+/// One connection with one purpose.
+#[derive(Debug)]
+pub struct Lane {
+    connection: Connection,
+    process: Uuid,
+}
+
+impl Lane {
+    pub(super) async fn ping(&mut self) -> Result<(), StoreError> {
+        let mut open = self.connection.open().await?;
+        let result = open.bounded(async |db| sqlx::query("SELECT 1").execute(db).await).await;
+        self.connection.settle(open, result).map(drop)
+    }
+
+    pub(super) async fn record(&mut self, batch: &[&NewMessage]) -> Result<Vec<Uuid>, StoreError> {
+        let mut open = self.connection.open().await?;
+        let result = open.bounded(async |db| record::record(db, self.process, batch).await).await;
+        self.connection.settle(open, result)
+    }
+
+    pub(super) async fn existing(&mut self, dedups: &[[u8; 32]]) -> Result<Vec<Existing>, StoreError> {
+        let mut open = self.connection.open().await?;
+        let result = open.bounded(async |db| record::existing(db, dedups).await).await;
+        self.connection.settle(open, result)
+    }
+
+    pub(super) async fn claim(&mut self, wants: &[Want]) -> Result<Vec<Claimed>, StoreError> {
+        let mut open = self.connection.open().await?;
+        let result = open.bounded(async |db| queue::claim(db, self.process, wants).await).await;
+        self.connection.settle(open, result)
+    }
+
+    pub(super) async fn finish(&mut self, outcomes: &[Outcome]) -> Result<Vec<Uuid>, StoreError> {
+        let mut open = self.connection.open().await?;
+        let result = open.bounded(async |db| queue::finish(db, outcomes).await).await;
+        self.connection.settle(open, result)
+    }
+
+    pub(super) async fn adopt(&mut self, routes: &[&str]) -> Result<u64, StoreError> {
+        let mut open = self.connection.open().await?;
+        let result = open.bounded(async |db| queue::adopt(db, routes).await).await;
+        self.connection.settle(open, result)
+    }
+
+    pub(super) async fn backlog(&mut self) -> Result<Vec<Backlog>, StoreError> {
+        let mut open = self.connection.open().await?;
+        let result = open.bounded(async |db| queue::backlog(db).await).await;
+        self.connection.settle(open, result)
+    }
+}

@@ -1,0 +1,285 @@
+//! The way out: claiming what is due, writing what became of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sqlx::{Connection as _, Row, postgres::{PgConnection, PgRow}};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::store::{Attempt, Backlog, Claimed, ClaimedEvent, Outcome, Verdict, Want};
+
+/// Leases due deliveries, oldest first, at most as many for each action as are wanted.
+///
+/// Materialised, so that the limits hold (a plan that ran the selection again could claim more). A
+/// row that still has an owner was lost by it: that is noted as an attempt.
+const CLAIM: &str = "-- store::postgres::claim
+WITH want AS MATERIALIZED (
+    SELECT * FROM unnest($1::text[], $2::int8[], $3::int8[], $4::int8[])
+                  AS w (action, slots, retries, lease)
+), picked AS MATERIALIZED (
+    SELECT due.id, w.lease FROM want w CROSS JOIN LATERAL (
+        SELECT id FROM (
+            (SELECT id, due_at FROM deliveries d
+             WHERE d.action = w.action AND ended_at IS NULL AND held IS NULL AND tries = 0
+                   AND due_at <= now()
+             ORDER BY due_at LIMIT w.slots FOR UPDATE SKIP LOCKED)
+            UNION ALL
+            (SELECT id, due_at FROM deliveries d
+             WHERE d.action = w.action AND ended_at IS NULL AND held IS NULL AND tries > 0
+                   AND due_at <= now()
+             ORDER BY due_at LIMIT w.retries FOR UPDATE SKIP LOCKED)
+        ) both_kinds ORDER BY due_at LIMIT w.slots
+    ) due
+), claimed AS (
+    UPDATE deliveries d
+    SET due_at = now() + p.lease * interval '1 microsecond', owner = $5, lease_no = d.lease_no + 1,
+        lost = CASE WHEN d.owner IS NULL THEN 0 ELSE d.lost + 1 END
+    FROM picked p WHERE d.id = p.id
+    RETURNING d.id, d.seq, d.lease_no, d.tries, d.lost, d.route, d.action, d.order_key,
+              d.idempotency_key, d.event_id
+), noted AS (
+    INSERT INTO attempts (delivery_id, lease_no, number, result)
+    SELECT id, lease_no - 1, tries + 1, 'lease_lost' FROM claimed WHERE lost > 0
+    ON CONFLICT DO NOTHING
+)
+SELECT c.*, e.type, m.source, m.received_at,
+       substring(m.body FROM e.body_start + 1 FOR e.body_length) AS json
+FROM claimed c JOIN events e ON e.id = c.event_id JOIN messages m ON m.id = e.message_id
+ORDER BY c.seq";
+
+/// Writes what became of deliveries, each only under the lease it was performed in, and the
+/// attempts of those. Returns the ids that were still ours.
+const FINISH: &str = "-- store::postgres::finish
+WITH told AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::int4[], $3::text[], $4::text[], $5::int8[], $6::text[],
+                         $7::int4[], $8::int4[], $9::int8[], $10::int8[], $11::text[], $12::int4[],
+                         $13::text[], $14::bytea[])
+        AS t (id, lease_no, state, held, wait, reason, tried,
+              number, ago, duration, result, status, error, answer)
+), written AS (
+    UPDATE deliveries d
+    SET state = t.state, held = t.held, owner = NULL, reason = t.reason, lost = 0,
+        tries = d.tries + t.tried,
+        ended_at = CASE WHEN t.state <> 'open' THEN now() END,
+        due_at = CASE WHEN t.state = 'open' THEN now() + t.wait * interval '1 microsecond'
+                      ELSE d.due_at END
+    FROM told t
+    WHERE d.id = t.id AND d.lease_no = t.lease_no AND d.ended_at IS NULL AND d.owner IS NOT NULL
+    RETURNING d.id
+), tried AS (
+    INSERT INTO attempts (delivery_id, lease_no, number, started_at, duration_us, result, status,
+                          error, answer)
+    SELECT t.id, t.lease_no, t.number, now() - t.ago * interval '1 microsecond', t.duration,
+           t.result, t.status, t.error, t.answer
+    FROM told t JOIN written w ON w.id = t.id WHERE t.number IS NOT NULL
+)
+SELECT id FROM written";
+
+/// Lets the next delivery of each key go: `$2` of its deliveries have ended. The keys' rows are
+/// locked, so whoever adds to a key waits, and this statement sees all that came before.
+const RELEASE_NEXT: &str = "-- store::postgres::release_next
+WITH ended AS MATERIALIZED (
+    SELECT * FROM unnest($1::bytea[], $2::int8[]) AS k (key, count)
+), counted AS (
+    UPDATE order_keys o SET pending = o.pending - e.count FROM ended e WHERE o.key = e.key
+), next AS MATERIALIZED (
+    SELECT due.id FROM ended e CROSS JOIN LATERAL (
+        SELECT id FROM deliveries d WHERE d.order_key = e.key AND d.held = 'order'
+        ORDER BY seq LIMIT 1
+    ) due
+)
+UPDATE deliveries d SET held = NULL, due_at = now() FROM next n WHERE d.id = n.id";
+
+/// A duration in whole microseconds, as the statements take it.
+pub(super) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned<T: TryFrom<i64> + Default>(number: i64) -> T {
+    T::try_from(number).unwrap_or_default()
+}
+
+pub(super) async fn claim(
+    db: &mut PgConnection,
+    process: Uuid,
+    wants: &[Want],
+) -> Result<Vec<Claimed>, sqlx::Error> {
+    sqlx::query(CLAIM)
+        .bind(wants.iter().map(|want| want.action.as_str()).collect::<Vec<_>>())
+        .bind(wants.iter().map(|want| count(want.slots)).collect::<Vec<_>>())
+        .bind(wants.iter().map(|want| count(want.retries)).collect::<Vec<_>>())
+        .bind(wants.iter().map(|want| micros(want.lease)).collect::<Vec<_>>())
+        .bind(process)
+        .try_map(|row| claimed(&row))
+        .fetch_all(db)
+        .await
+}
+
+fn claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
+    Ok(Claimed {
+        id: row.try_get("id")?,
+        lease_no: row.try_get("lease_no")?,
+        tries: unsigned(row.try_get::<i32, _>("tries")?.into()),
+        lost: unsigned(row.try_get::<i32, _>("lost")?.into()),
+        route: row.try_get::<&str, _>("route")?.into(),
+        action: row.try_get::<&str, _>("action")?.into(),
+        order_key: row
+            .try_get::<Option<&[u8]>, _>("order_key")?
+            .and_then(|key| key.try_into().ok()),
+        idempotency_key: row.try_get("idempotency_key")?,
+        event: ClaimedEvent {
+            id: row.try_get("event_id")?,
+            event_type: row.try_get("type")?,
+            source: row.try_get::<&str, _>("source")?.into(),
+            received_at: row.try_get::<OffsetDateTime, _>("received_at")?,
+            json: Bytes::from(row.try_get::<Vec<u8>, _>("json")?),
+        },
+    })
+}
+
+pub(super) async fn finish(
+    db: &mut PgConnection,
+    outcomes: &[Outcome],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let mut keys: Vec<[u8; 32]> = outcomes
+        .iter()
+        .filter(|outcome| outcome.verdict.ends())
+        .filter_map(|outcome| outcome.order_key)
+        .collect();
+    if keys.is_empty() {
+        return write(db, outcomes).await;
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    let mut tx = db.begin().await?;
+    sqlx::query(
+        "-- store::postgres::lock_keys
+        SELECT FROM order_keys WHERE key = ANY ($1) ORDER BY key FOR UPDATE",
+    )
+    .bind(keys.iter().map(<[u8; 32]>::as_slice).collect::<Vec<_>>())
+    .execute(&mut *tx)
+    .await?;
+    let written = write(&mut tx, outcomes).await?;
+    release_next(&mut tx, outcomes, &written).await?;
+    tx.commit().await?;
+    Ok(written)
+}
+
+async fn write(db: &mut PgConnection, outcomes: &[Outcome]) -> Result<Vec<Uuid>, sqlx::Error> {
+    let verdict = |of: fn(&Verdict) -> Option<&str>| -> Vec<Option<&str>> {
+        outcomes.iter().map(|outcome| of(&outcome.verdict)).collect()
+    };
+    let attempts: Vec<Option<&Attempt>> = outcomes.iter().map(|o| o.attempt.as_ref()).collect();
+    let number = |of: fn(&Attempt) -> i64| -> Vec<Option<i64>> {
+        attempts.iter().map(|attempt| attempt.map(of)).collect()
+    };
+    let text = |of: fn(&Attempt) -> Option<&str>| -> Vec<Option<&str>> {
+        attempts.iter().map(|attempt| attempt.and_then(of)).collect()
+    };
+    let numbers: Vec<Option<i32>> =
+        attempts.iter().map(|attempt| attempt.map(|attempt| attempt.number.cast_signed())).collect();
+    let statuses: Vec<Option<i32>> =
+        attempts.iter().map(|attempt| attempt.and_then(|a| a.status).map(i32::from)).collect();
+    let answers: Vec<Option<&[u8]>> =
+        attempts.iter().map(|attempt| attempt.and_then(|a| a.answer.as_deref())).collect();
+    sqlx::query_scalar(FINISH)
+        .bind(outcomes.iter().map(|outcome| outcome.id).collect::<Vec<_>>())
+        .bind(outcomes.iter().map(|outcome| outcome.lease_no).collect::<Vec<_>>())
+        .bind(verdict(|verdict| Some(verdict.state())))
+        .bind(verdict(Verdict::held))
+        .bind(outcomes.iter().map(|o| micros(o.verdict.wait())).collect::<Vec<_>>())
+        .bind(verdict(Verdict::reason))
+        .bind(outcomes.iter().map(|o| i32::from(o.counts_a_try())).collect::<Vec<_>>())
+        .bind(numbers)
+        .bind(number(|attempt| micros(attempt.started_ago)))
+        .bind(number(|attempt| micros(attempt.duration)))
+        .bind(text(|attempt| Some(attempt.result)))
+        .bind(statuses)
+        .bind(text(|attempt| attempt.error.as_deref()))
+        .bind(answers)
+        .fetch_all(db)
+        .await
+}
+
+async fn release_next(
+    tx: &mut PgConnection,
+    outcomes: &[Outcome],
+    written: &[Uuid],
+) -> Result<(), sqlx::Error> {
+    let ended = crate::store::ended_by_key(outcomes, written);
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<&[u8]> = ended.keys().map(<[u8; 32]>::as_slice).collect();
+    sqlx::query(RELEASE_NEXT)
+        .bind(&keys)
+        .bind(ended.values().copied().collect::<Vec<i64>>())
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(
+        "-- store::postgres::forget_idle_keys
+        DELETE FROM order_keys WHERE key = ANY ($1) AND pending = 0",
+    )
+    .bind(&keys)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Lets orphaned deliveries of routes that are configured again go on.
+pub(super) async fn adopt(db: &mut PgConnection, routes: &[&str]) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(
+        "-- store::postgres::adopt
+        UPDATE deliveries SET held = NULL, due_at = now()
+        WHERE held = 'orphaned' AND route = ANY ($1)",
+    )
+    .bind(routes)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Counts what is open and what is dead, for each action that has any.
+pub(super) async fn backlog(db: &mut PgConnection) -> Result<Vec<Backlog>, sqlx::Error> {
+    sqlx::query(
+        "-- store::postgres::backlog
+        SELECT action,
+               count(*) FILTER (WHERE open AND held IS DISTINCT FROM 'orphaned' AND owner IS NULL) AS due,
+               count(*) FILTER (WHERE open AND owner IS NOT NULL) AS leased,
+               count(*) FILTER (WHERE open AND held = 'orphaned') AS orphaned,
+               count(*) FILTER (WHERE NOT open) AS dead,
+               coalesce(extract(epoch FROM now() - min(due_at) FILTER
+                   (WHERE open AND held IS NULL AND due_at <= now())), 0)::float8 AS oldest
+        FROM (
+            SELECT action, held, owner, due_at, true AS open FROM deliveries
+            WHERE ended_at IS NULL AND held IS NULL AND tries = 0
+            UNION ALL
+            SELECT action, held, owner, due_at, true FROM deliveries
+            WHERE ended_at IS NULL AND held IS NULL AND tries > 0
+            UNION ALL
+            SELECT action, held, owner, due_at, true FROM deliveries WHERE held = 'order'
+            UNION ALL
+            SELECT action, held, owner, due_at, true FROM deliveries WHERE held = 'orphaned'
+            UNION ALL
+            SELECT action, held, owner, due_at, false FROM deliveries WHERE state = 'dead'
+        ) counted
+        GROUP BY action",
+    )
+    .try_map(|row: PgRow| {
+        Ok(Backlog {
+            action: row.try_get("action")?,
+            due: unsigned(row.try_get("due")?),
+            leased: unsigned(row.try_get("leased")?),
+            orphaned: unsigned(row.try_get("orphaned")?),
+            dead: unsigned(row.try_get("dead")?),
+            oldest_due: Duration::from_secs_f64(row.try_get::<f64, _>("oldest")?.max(0.0)),
+        })
+    })
+    .fetch_all(db)
+    .await
+}
