@@ -15,3 +15,4 @@ pub mod name;
 pub mod routing;
 pub mod signature;
 pub mod store;
+pub mod telemetry;

@@ -1,1 +1,175 @@
-//! TBD
+//! Performing deliveries: claim, lease, attempt, outcome.
+//!
+//! A delivery runs only while its lease is this process's own, counted locally from before the
+//! claim. Accepted race: a process that stalls after its lease check may still reach the
+//! destination beside the one that claimed the delivery next; both send the same idempotency key,
+//! and only the second one's outcome is written.
+
+mod attempt;
+pub mod breaker;
+mod claim;
+mod limits;
+mod outcome;
+pub mod retry;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use limits::{Limits, Slot};
+
+use crate::{
+    action::{Action, BuildError},
+    config,
+    name::ActionName,
+    routing::RouteTable,
+    store::{Claimed, Lane},
+    telemetry::Metrics,
+};
+use outcome::Report;
+
+/// Outcomes that may wait to be written; beyond, attempts keep their slots until there is room.
+const OUTCOME_QUEUE: usize = 1024;
+
+/// Hands deliveries to their actions. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Dispatch(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limits: Arc<Limits>,
+    runners: Vec<Runner>,
+    gates: HashMap<ActionName, usize>,
+    routes: Arc<RouteTable>,
+    reports: mpsc::Sender<Report>,
+    outcomes: outcome::Standing,
+    attempts: TaskTracker,
+    cut_off: CancellationToken,
+    metrics: Arc<Metrics>,
+}
+
+/// One action, ready to perform.
+#[derive(Debug)]
+struct Runner {
+    name: ActionName,
+    action: Action,
+    timeout: Duration,
+    retry: config::Retry,
+}
+
+/// A delivery that is leased to this process.
+#[derive(Debug)]
+pub struct Leased {
+    /// The delivery.
+    pub claimed: Claimed,
+    /// Until when it is ours, by the local clock.
+    pub until: Instant,
+}
+
+/// The loops that dispatch needs; the program runs and supervises them.
+#[derive(Debug)]
+pub struct Loops {
+    claim: claim::Claiming,
+    outcome: outcome::Writing,
+}
+
+impl Dispatch {
+    /// Builds every action. The claim and outcome lanes are its own.
+    ///
+    /// # Errors
+    /// [`BuildError`] when an action's template or client cannot be made.
+    pub fn new(
+        config: &config::Config,
+        routes: Arc<RouteTable>,
+        claim_lane: Lane,
+        outcome_lane: Lane,
+        metrics: Arc<Metrics>,
+    ) -> Result<(Self, Loops), BuildError> {
+        let runners = config
+            .actions
+            .iter()
+            .map(|action| {
+                Ok(Runner {
+                    name: action.name.clone(),
+                    action: Action::build(action)?,
+                    timeout: action.timeout,
+                    retry: action.retry,
+                })
+            })
+            .collect::<Result<Vec<_>, BuildError>>()?;
+        let gates = runners.iter().enumerate().map(|(at, runner)| (runner.name.clone(), at)).collect();
+        let limits = Limits::new(config.worker.concurrency, &config.actions);
+        let (reports, inbox) = mpsc::channel(OUTCOME_QUEUE);
+        let outcomes = outcome::Standing::default();
+        let shared = Arc::new(Shared {
+            limits: Arc::clone(&limits),
+            runners,
+            gates,
+            routes,
+            reports,
+            outcomes: outcomes.clone(),
+            attempts: TaskTracker::new(),
+            cut_off: CancellationToken::new(),
+            metrics: Arc::clone(&metrics),
+        });
+        let dispatch = Self(shared);
+        let claim = claim::Claiming::new(dispatch.clone(), claim_lane, outcomes.clone());
+        let outcome = outcome::Writing::new(inbox, outcome_lane, outcomes, limits, metrics);
+        Ok((dispatch, Loops { claim, outcome }))
+    }
+
+    /// Room for a delivery of this action that is about to be born leased, and how long its lease
+    /// lasts; `None` when it must be claimed like any other.
+    #[must_use]
+    pub fn reserve(&self, action: &ActionName) -> Option<(Slot, Duration)> {
+        self.0.limits.reserve(*self.0.gates.get(action)?)
+    }
+
+    /// Performs a delivery that is leased to this process, in a task of its own.
+    pub fn start(&self, leased: Leased, slot: Slot) {
+        self.0.attempts.spawn(attempt::run(Arc::clone(&self.0), leased, slot));
+    }
+
+    /// Rows of this action became due.
+    pub fn made_due(&self, action: &ActionName) {
+        if let Some(&gate) = self.0.gates.get(action) {
+            self.0.limits.made_due(gate);
+        }
+    }
+
+    /// From now on nothing is claimed and nothing is born leased.
+    pub fn drain(&self) {
+        self.0.limits.drain();
+    }
+
+    /// Waits for the attempts that run; after `patience` they are cut off, their deliveries given
+    /// back. Nothing may be started afterwards.
+    pub async fn finish_attempts(&self, patience: Duration) {
+        self.0.attempts.close();
+        if tokio::time::timeout(patience, self.0.attempts.wait()).await.is_err() {
+            self.0.cut_off.cancel();
+            self.0.attempts.wait().await;
+        }
+    }
+
+    /// What may run at once, for the gauges.
+    #[must_use]
+    pub fn limits(&self) -> &Arc<Limits> {
+        &self.0.limits
+    }
+}
+
+impl Loops {
+    /// The two loops: claiming runs until `stop`, writing until the last [`Dispatch`] is gone.
+    pub fn split(
+        self,
+        stop: CancellationToken,
+    ) -> (impl Future<Output = ()> + Send, impl Future<Output = ()> + Send) {
+        (self.claim.run(stop), self.outcome.run())
+    }
+}

@@ -102,6 +102,11 @@ impl RouteTable {
         self.names.contains(route)
     }
 
+    /// The names of all routes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.routes.iter().map(|rule| rule.name.as_str())
+    }
+
     /// Every delivery that the event causes: routes in the order of the file, actions in the
     /// order of `to`.
     pub fn decide<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = Routed> + 'a {

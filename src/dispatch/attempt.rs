@@ -1,0 +1,240 @@
+//! One attempt: from a leased delivery to its outcome.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use time::OffsetDateTime;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use super::{Leased, Runner, Shared, Slot, outcome::Report, retry};
+use crate::{
+    action::{ActionError, Done, Failure, Job},
+    store::{Attempt, Claimed, MOST_LOST_LEASES, Outcome, Verdict},
+};
+
+/// An error text is kept up to so many characters.
+const ERROR_LIMIT: usize = 1024;
+
+/// How long after its own deadline an action is taken to hang.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How an attempt ended.
+enum Ending {
+    Done(Done),
+    Failed(ActionError),
+    Panicked,
+    CutOff,
+}
+
+/// Performs a delivery and reports what became of it. The slot is free when the outcome is on its
+/// way, so that a slow store holds back attempts.
+pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
+    let gate = slot.gate();
+    let runner = &shared.runners[gate];
+    let claimed = leased.claimed;
+    let span = info_span!(
+        "attempt",
+        event = %claimed.event.id,
+        delivery = %claimed.id,
+        route = %claimed.route,
+        action = %claimed.action,
+        number = claimed.tries + 1,
+    );
+    let (verdict, attempt) = match reason_not_to(&shared, runner, &claimed, leased.until) {
+        Some(verdict) => {
+            slot.unused();
+            (verdict, None)
+        }
+        None => {
+            let ending = attempt(&shared, runner, &claimed, slot).instrument(span).await;
+            (ending.0, Some(ending.1))
+        }
+    };
+    let outcome = Outcome {
+        id: claimed.id,
+        lease_no: claimed.lease_no,
+        verdict,
+        order_key: claimed.order_key,
+        attempt,
+    };
+    let report = Report { outcome, route: claimed.route, action: claimed.action, gate };
+    if shared.reports.send(report).await.is_err() {
+        warn!(delivery = %claimed.id, "the outcome could not be reported; the lease will run out");
+    }
+}
+
+/// Why no attempt is made.
+fn reason_not_to(
+    shared: &Shared,
+    runner: &Runner,
+    claimed: &Claimed,
+    until: Instant,
+) -> Option<Verdict> {
+    let postponed = |reason| {
+        shared.metrics.postponed.with([runner.name.as_str(), reason]).increment(1);
+        Some(Verdict::Postponed(Duration::ZERO))
+    };
+    if claimed.lost >= MOST_LOST_LEASES {
+        error!(event = %claimed.event.id, delivery = %claimed.id, action = %runner.name,
+            "dead: poison, its lease was lost {} times in a row", claimed.lost);
+        let reason = format!("poison: {} leases in a row were lost", claimed.lost);
+        return Some(Verdict::Dead(reason));
+    }
+    if !shared.routes.has(&claimed.route) {
+        warn!(delivery = %claimed.id, route = %claimed.route,
+            "its route is not configured; kept until the route comes back");
+        return Some(Verdict::Orphaned);
+    }
+    if shared.cut_off.is_cancelled() {
+        return postponed("stopping");
+    }
+    if until < Instant::now() + runner.timeout {
+        return postponed("lease");
+    }
+    None
+}
+
+async fn attempt(
+    shared: &Shared,
+    runner: &Runner,
+    claimed: &Claimed,
+    slot: Slot,
+) -> (Verdict, Attempt) {
+    let job = job(claimed);
+    let started = Instant::now();
+    let perform = AssertUnwindSafe(runner.action.perform(&job)).catch_unwind();
+    let ending = tokio::select! {
+        done = tokio::time::timeout(runner.timeout + GRACE, perform) => match done {
+            Ok(Ok(Ok(done))) => Ending::Done(done),
+            Ok(Ok(Err(error))) => Ending::Failed(error),
+            Ok(Err(_panic)) => Ending::Panicked,
+            Err(_) => Ending::Failed(ActionError::Retry(Failure {
+                what: "no answer in time".to_owned(),
+                timed_out: true,
+                ..Failure::default()
+            })),
+        },
+        () = shared.cut_off.cancelled() => Ending::CutOff,
+    };
+    let duration = started.elapsed();
+    let (verdict, result, failure) = judge(shared, runner, claimed, slot, &ending);
+    let metrics = &shared.metrics;
+    metrics.attempts.with([runner.name.as_str(), result]).increment(1);
+    metrics.attempt_seconds.with([runner.name.as_str()]).record(duration.as_secs_f64());
+    log(&verdict, &failure, claimed, shared, duration);
+    let attempt = Attempt {
+        number: claimed.tries + 1,
+        started_ago: duration,
+        duration,
+        result,
+        status: failure.status,
+        error: (!failure.what.is_empty()).then(|| clean(&failure.what)),
+        answer: failure.answer,
+    };
+    (verdict, attempt)
+}
+
+fn job(claimed: &Claimed) -> Job {
+    Job {
+        idempotency_key: claimed.idempotency_key,
+        route: claimed.route.clone(),
+        event_id: claimed.event.id,
+        event_type: claimed.event.event_type.clone(),
+        source: claimed.event.source.clone(),
+        received_at: claimed.event.received_at,
+        json: claimed.event.json.clone(),
+        attempt: claimed.tries + 1,
+    }
+}
+
+/// Decides what becomes of the delivery, and tells the breaker.
+fn judge(
+    shared: &Shared,
+    runner: &Runner,
+    claimed: &Claimed,
+    slot: Slot,
+    ending: &Ending,
+) -> (Verdict, &'static str, Failure) {
+    let gate = slot.gate();
+    let retry = |failure: &Failure| {
+        if shared.limits.failed(gate) {
+            warn!(action = %runner.name, "breaker open: the destination keeps failing");
+        }
+        let random = fastrand::f64();
+        match retry::wait(&runner.retry, claimed.tries + 1, failure.retry_after, random) {
+            Some(wait) => Verdict::Retry(wait),
+            None => Verdict::Dead(format!("no try left: {}", clean(&failure.what))),
+        }
+    };
+    let answered = || {
+        if shared.limits.answered(gate) {
+            info!(action = %runner.name, "breaker closed: the destination answers again");
+        }
+    };
+    match ending {
+        Ending::Done(done) => {
+            answered();
+            let failure = Failure { status: done.status, ..Failure::default() };
+            (Verdict::Succeeded, "succeeded", failure)
+        }
+        Ending::Failed(ActionError::Retry(failure)) => {
+            let result = if failure.timed_out { "timeout" } else { "failed" };
+            (retry(failure), result, failure.clone())
+        }
+        Ending::Failed(ActionError::Refused(failure)) => {
+            answered();
+            (Verdict::Dead(format!("refused: {}", clean(&failure.what))), "refused", failure.clone())
+        }
+        Ending::Failed(ActionError::Gone(failure)) => {
+            if shared.limits.pause(gate) {
+                error!(action = %runner.name,
+                    "paused: the destination says that it is gone for good; mend the action and restart");
+            }
+            (Verdict::Dead(format!("gone: {}", clean(&failure.what))), "refused", failure.clone())
+        }
+        Ending::Panicked => {
+            let failure = Failure { what: "the action panicked".to_owned(), ..Failure::default() };
+            (retry(&failure), "failed", failure)
+        }
+        Ending::CutOff => {
+            slot.unused();
+            shared.metrics.postponed.with([runner.name.as_str(), "stopping"]).increment(1);
+            let what = "cut off by a stop".to_owned();
+            (Verdict::Postponed(Duration::ZERO), "cut_off", Failure { what, ..Failure::default() })
+        }
+    }
+}
+
+fn log(
+    verdict: &Verdict,
+    failure: &Failure,
+    claimed: &Claimed,
+    shared: &Shared,
+    duration: Duration,
+) {
+    let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    match verdict {
+        Verdict::Succeeded => {
+            let age = OffsetDateTime::now_utc() - claimed.event.received_at;
+            shared.metrics.end_to_end_seconds.with([]).record(age.as_seconds_f64().max(0.0));
+            info!(ms, "delivered");
+        }
+        Verdict::Retry(wait) => {
+            let again_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            warn!(ms, error = %clean(&failure.what), again_ms, "failed; will be tried again");
+        }
+        Verdict::Dead(reason) => error!(ms, %reason, "dead"),
+        Verdict::Postponed(_) => info!(ms, "cut off by the stop; given back"),
+        Verdict::Skipped(reason) => info!(ms, %reason, "skipped"),
+        Verdict::Orphaned => {}
+    }
+}
+
+/// A text that every store takes and every log shows in one line.
+fn clean(text: &str) -> String {
+    text.chars().take(ERROR_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

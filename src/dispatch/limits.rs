@@ -1,0 +1,364 @@
+//! How much may run at once: slots, rates and breakers of all actions, in one place.
+//!
+//! A [`Slot`] is taken before a delivery is claimed or born leased, never after: a delivery with
+//! nowhere to run would only burn its lease. The lock is held for a few instructions at a time.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+use super::breaker::{Breaker, Passage};
+use crate::{config, name::ActionName, store::Want};
+
+/// A lease lasts at least so long.
+const SHORTEST_LEASE: Duration = Duration::from_secs(20);
+
+/// What a lease has beyond the action's deadline.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+/// How long a full bucket lasts at its rate: the burst that is allowed.
+const BURST: f64 = 0.1;
+
+/// The slots of a process.
+#[derive(Debug)]
+pub struct Limits {
+    state: Mutex<State>,
+    /// Told whenever a claim may now find room or rows.
+    wake: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    total: usize,
+    running: usize,
+    draining: bool,
+    /// Where the next round starts, so that no action is always last.
+    first: usize,
+    gates: Vec<Gate>,
+}
+
+/// What one action may do.
+#[derive(Debug)]
+struct Gate {
+    action: ActionName,
+    concurrency: usize,
+    lease: Duration,
+    running: usize,
+    retrying: usize,
+    bucket: Option<Bucket>,
+    breaker: Breaker,
+    paused: bool,
+    /// Something older may wait for a first attempt: nothing is born leased until a claim came
+    /// back short.
+    first_waits: bool,
+    /// A retry may be due.
+    retry_waits: bool,
+    /// Counts what was made due, so that a claim which started before does not say "nothing left".
+    made_due: u64,
+}
+
+/// A token bucket. Tokens that were not used can be given back.
+#[derive(Debug)]
+struct Bucket {
+    per_second: f64,
+    capacity: f64,
+    tokens: f64,
+    filled_at: Instant,
+}
+
+/// Room for one attempt. Dropping it makes the room free again.
+#[derive(Debug)]
+pub struct Slot {
+    limits: Arc<Limits>,
+    gate: usize,
+    retry: bool,
+    probe: bool,
+}
+
+/// What to ask the store for, with the room that is kept for it.
+#[derive(Debug)]
+pub struct Ask {
+    /// What to ask for.
+    pub want: Want,
+    /// Room for each.
+    pub slots: Vec<Slot>,
+    gate: usize,
+    made_due: u64,
+}
+
+impl Bucket {
+    fn new(rate: config::Rate, now: Instant) -> Self {
+        let capacity = (rate.per_second * BURST).max(1.0);
+        Self { per_second: rate.per_second, capacity, tokens: capacity, filled_at: now }
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.tokens = (self.tokens + elapsed * self.per_second).min(self.capacity);
+        self.filled_at = now;
+    }
+
+    fn whole(&mut self, now: Instant) -> usize {
+        self.fill(now);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small, positive")]
+        let whole = self.tokens as usize;
+        whole
+    }
+
+    fn until_next(&self) -> Duration {
+        Duration::from_secs_f64(((1.0 - self.tokens) / self.per_second).max(0.0))
+    }
+}
+
+impl Gate {
+    fn new(action: &config::Action, now: Instant) -> Self {
+        Self {
+            action: action.name.clone(),
+            concurrency: action.concurrency,
+            lease: SHORTEST_LEASE.max(action.timeout + LEASE_MARGIN),
+            running: 0,
+            retrying: 0,
+            bucket: action.rate.map(|rate| Bucket::new(rate, now)),
+            breaker: Breaker::default(),
+            paused: false,
+            first_waits: true,
+            retry_waits: true,
+            made_due: 0,
+        }
+    }
+
+    /// How many attempts may start now.
+    fn room(&mut self, now: Instant) -> usize {
+        if self.paused {
+            return 0;
+        }
+        let passage = match self.breaker.passage(now) {
+            Passage::Free => usize::MAX,
+            Passage::Probe => 1,
+            Passage::Barred => 0,
+        };
+        let tokens = self.bucket.as_mut().map_or(usize::MAX, |bucket| bucket.whole(now));
+        self.concurrency.saturating_sub(self.running).min(tokens).min(passage)
+    }
+
+    /// A quarter of the slots is kept for first attempts.
+    fn retry_room(&self) -> usize {
+        let kept = if self.concurrency > 1 { self.concurrency.div_ceil(4) } else { 0 };
+        (self.concurrency - kept).saturating_sub(self.retrying)
+    }
+
+    fn take(&mut self, slots: usize) {
+        self.running += slots;
+        if let Some(bucket) = &mut self.bucket {
+            #[expect(clippy::cast_precision_loss, reason = "small")]
+            let taken = slots as f64;
+            bucket.tokens -= taken;
+        }
+    }
+}
+
+impl Limits {
+    /// Limits for all actions of a configuration.
+    #[must_use]
+    pub fn new(total: usize, actions: &[config::Action]) -> Arc<Self> {
+        let now = Instant::now();
+        let gates = actions.iter().map(|action| Gate::new(action, now)).collect();
+        let state = State { total, running: 0, draining: false, first: 0, gates };
+        Arc::new(Self { state: Mutex::new(state), wake: Notify::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no one panics while holding it")
+    }
+
+    /// Room for a delivery that is about to be born leased, and how long its lease lasts.
+    ///
+    /// Only while nothing older waits for the action.
+    #[must_use]
+    pub fn reserve(self: &Arc<Self>, gate: usize) -> Option<(Slot, Duration)> {
+        let mut state = self.state();
+        if state.draining || state.running >= state.total {
+            return None;
+        }
+        let it = &mut state.gates[gate];
+        if it.first_waits || it.breaker.is_open() || it.room(Instant::now()) == 0 {
+            return None;
+        }
+        it.take(1);
+        let lease = it.lease;
+        state.running += 1;
+        let slot = Slot { limits: Arc::clone(self), gate, retry: false, probe: false };
+        Some((slot, lease))
+    }
+
+    /// What to claim now, with the room for it already taken.
+    #[must_use]
+    pub fn asks(self: &Arc<Self>) -> Vec<Ask> {
+        let now = Instant::now();
+        let mut state = self.state();
+        if state.draining {
+            return Vec::new();
+        }
+        let count = state.gates.len();
+        let first = state.first;
+        state.first = (first + 1) % count.max(1);
+        let mut free = state.total.saturating_sub(state.running);
+        let mut asks = Vec::new();
+        for gate in (0..count).map(|step| (first + step) % count) {
+            let it = &mut state.gates[gate];
+            let room = it.room(now).min(free);
+            let retries = if it.retry_waits { it.retry_room().min(room) } else { 0 };
+            if room == 0 || !(it.first_waits || retries > 0) {
+                continue;
+            }
+            it.take(room);
+            free -= room;
+            let probe = it.breaker.is_open();
+            it.breaker.probe();
+            let want =
+                Want { action: it.action.clone(), slots: room, retries, lease: it.lease };
+            let slot = || Slot { limits: Arc::clone(self), gate, retry: false, probe };
+            let slots = std::iter::repeat_with(slot).take(room).collect();
+            asks.push(Ask { want, slots, gate, made_due: it.made_due });
+        }
+        state.running = state.total - free;
+        asks
+    }
+
+    /// A claim brought `first` first attempts and `retries` retries for an ask: whether more wait.
+    pub fn claimed(&self, ask: &Ask, first: usize, retries: usize) {
+        let mut state = self.state();
+        let gate = &mut state.gates[ask.gate];
+        if first + retries < ask.want.slots && gate.made_due == ask.made_due {
+            gate.first_waits = false;
+            if retries < ask.want.retries {
+                gate.retry_waits = false;
+            }
+        }
+    }
+
+    /// Rows of an action became due: a claim will find them.
+    pub fn made_due(&self, gate: usize) {
+        let mut state = self.state();
+        let gate = &mut state.gates[gate];
+        gate.made_due += 1;
+        gate.first_waits = true;
+        gate.retry_waits = true;
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Time has passed: anything may have become due.
+    pub fn time_passed(&self) {
+        for gate in &mut self.state().gates {
+            gate.first_waits = true;
+            gate.retry_waits = true;
+        }
+    }
+
+    /// Returns when a claim may find more than the last one did.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// How long until an action that waits for its rate may go on.
+    #[must_use]
+    pub fn next_token(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let mut state = self.state();
+        let waiting = state.gates.iter_mut().filter(|gate| gate.first_waits || gate.retry_waits);
+        waiting
+            .filter_map(|gate| {
+                let bucket = gate.bucket.as_mut()?;
+                (bucket.whole(now) == 0).then(|| bucket.until_next())
+            })
+            .min()
+    }
+
+    /// From now on nothing is claimed and nothing is born leased.
+    pub fn drain(&self) {
+        self.state().draining = true;
+    }
+
+    /// The destination answered: it is there. True when this closed the breaker.
+    pub fn answered(&self, gate: usize) -> bool {
+        let mut state = self.state();
+        let breaker = &mut state.gates[gate].breaker;
+        let was_open = breaker.is_open();
+        breaker.succeeded();
+        drop(state);
+        if was_open {
+            self.wake.notify_one();
+        }
+        was_open
+    }
+
+    /// The destination failed. True when this opened the breaker.
+    pub fn failed(&self, gate: usize) -> bool {
+        let mut state = self.state();
+        let breaker = &mut state.gates[gate].breaker;
+        let was_open = breaker.is_open();
+        breaker.failed(Instant::now(), fastrand::f64());
+        !was_open && breaker.is_open()
+    }
+
+    /// Pauses an action. True when it was not paused before.
+    pub fn pause(&self, gate: usize) -> bool {
+        !std::mem::replace(&mut self.state().gates[gate].paused, true)
+    }
+
+    /// Which actions' breakers are open, and which are paused.
+    #[must_use]
+    pub fn standing(&self) -> Vec<(ActionName, bool, bool)> {
+        let state = self.state();
+        let standing = |gate: &Gate| (gate.action.clone(), gate.breaker.is_open(), gate.paused);
+        state.gates.iter().map(standing).collect()
+    }
+}
+
+impl Slot {
+    /// The delivery was tried before: it counts among the retries from here on.
+    pub fn is_for_a_retry(&mut self) {
+        if !std::mem::replace(&mut self.retry, true) {
+            self.limits.state().gates[self.gate].retrying += 1;
+        }
+    }
+
+    /// No attempt was made: the rate token goes back, and a probe may be made by another.
+    pub fn unused(self) {
+        let mut state = self.limits.state();
+        let gate = &mut state.gates[self.gate];
+        if let Some(bucket) = &mut gate.bucket {
+            bucket.tokens = (bucket.tokens + 1.0).min(bucket.capacity);
+        }
+        if self.probe {
+            gate.breaker.probe_not_made(Instant::now());
+        }
+    }
+
+    /// Which action's it is.
+    #[must_use]
+    pub fn gate(&self) -> usize {
+        self.gate
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = self.limits.state();
+        state.running -= 1;
+        let gate = &mut state.gates[self.gate];
+        gate.running -= 1;
+        if self.retry {
+            gate.retrying -= 1;
+        }
+        let waits = gate.first_waits || gate.retry_waits;
+        drop(state);
+        if waits {
+            self.limits.wake.notify_one();
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The outcome lane: what became of deliveries is written in batches, again and again until the
+//! store takes it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+use tracing::{error, warn};
+
+use super::{
+    Limits,
+    claim::{error_text, unix_seconds},
+};
+use crate::{
+    name::{ActionName, RouteName},
+    store::{Lane, Outcome, StoreError, Verdict},
+    telemetry::Metrics,
+};
+
+/// The most outcomes in one batch.
+const BATCH: usize = 256;
+
+/// The pause after a batch that failed; the lane backs off by itself.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// How often a batch is tried again while the store refuses it without being away.
+const MOST_CONTENDED: u32 = 20;
+
+/// An outcome on its way to the store.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) outcome: Outcome,
+    pub(super) route: RouteName,
+    pub(super) action: ActionName,
+    pub(super) gate: usize,
+}
+
+/// Whether outcomes get through.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing(Arc<AtomicBool>);
+
+impl Standing {
+    pub(super) fn is_stalled(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn set_stalled(&self, stalled: bool) {
+        self.0.store(stalled, Ordering::Release);
+    }
+}
+
+/// The writing loop of a process.
+#[derive(Debug)]
+pub(super) struct Writing {
+    inbox: mpsc::Receiver<Report>,
+    lane: Lane,
+    standing: Standing,
+    limits: Arc<Limits>,
+    metrics: Arc<Metrics>,
+}
+
+impl Writing {
+    pub(super) fn new(
+        inbox: mpsc::Receiver<Report>,
+        lane: Lane,
+        standing: Standing,
+        limits: Arc<Limits>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { inbox, lane, standing, limits, metrics }
+    }
+
+    /// Writes until every sender is gone and all is written.
+    pub(super) async fn run(mut self) {
+        let mut reports = Vec::with_capacity(BATCH);
+        while self.inbox.recv_many(&mut reports, BATCH).await > 0 {
+            let outcomes: Vec<Outcome> = reports.iter().map(|report| report.outcome.clone()).collect();
+            self.write(&outcomes, &reports).await;
+            reports.clear();
+        }
+    }
+
+    /// Writes a batch for certain. One that the store refuses is halved until the outcome that it
+    /// will not take stands alone; that one is left to its lease.
+    async fn write(&mut self, outcomes: &[Outcome], reports: &[Report]) {
+        let mut contended = 0;
+        loop {
+            match self.lane.finish(outcomes).await {
+                Ok(written) => {
+                    self.standing.set_stalled(false);
+                    self.metrics.last_success.with(["outcome"]).set(unix_seconds());
+                    return self.account(reports, &written);
+                }
+                Err(StoreError::Contended(_)) if contended < MOST_CONTENDED => contended += 1,
+                Err(StoreError::Refused(cause)) if outcomes.len() == 1 => {
+                    self.metrics.store_errors.with(["outcome"]).increment(1);
+                    let delivery = outcomes[0].id;
+                    error!(%delivery, error = %error_text(&*cause), "the store refused an outcome");
+                    return;
+                }
+                Err(StoreError::Refused(_)) => {
+                    let half = outcomes.len() / 2;
+                    Box::pin(self.write(&outcomes[..half], &reports[..half])).await;
+                    return Box::pin(self.write(&outcomes[half..], &reports[half..])).await;
+                }
+                Err(error) => {
+                    self.standing.set_stalled(true);
+                    self.metrics.store_errors.with(["outcome"]).increment(1);
+                    warn!(error = %error_text(&error), "could not write outcomes; will try again");
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
+            }
+        }
+    }
+
+    fn account(&self, reports: &[Report], written: &[uuid::Uuid]) {
+        let written: std::collections::HashSet<_> = written.iter().collect();
+        let mut woken: Vec<usize> = Vec::new();
+        for report in reports {
+            let Report { outcome, route, action, gate } = report;
+            if !written.contains(&outcome.id) {
+                self.metrics.leases_lost.with([]).increment(1);
+                warn!(delivery = %outcome.id, %action, "a lease was lost: the outcome came too late and was not written");
+                continue;
+            }
+            if outcome.verdict.ends() {
+                let result = outcome.verdict.state();
+                self.metrics.deliveries.with([route.as_str(), action.as_str(), result]).increment(1);
+            }
+            let frees_the_next = outcome.verdict.ends() && outcome.order_key.is_some();
+            let due_at_once =
+                matches!(outcome.verdict, Verdict::Retry(wait) | Verdict::Postponed(wait) if wait.is_zero());
+            if (frees_the_next || due_at_once) && !woken.contains(gate) {
+                woken.push(*gate);
+            }
+        }
+        for gate in woken {
+            self.limits.made_due(gate);
+        }
+    }
+}
