@@ -1,0 +1,165 @@
+//! `[[routes]]`: filters that can match something, and actions that are there.
+
+use uuid::Uuid;
+
+use super::{Check, event_type, source::unique};
+use crate::{
+    config::{
+        document::Place,
+        file,
+        meant::{self, ActorPattern},
+        suggest,
+    },
+    name::RouteName,
+};
+
+/// Who can do something in Attio: <https://docs.attio.com/docs/actors>.
+const ACTOR_TYPES: [&str; 4] = ["api-token", "app", "system", "workspace-member"];
+
+/// Ends every refusal of a key that needs Attio's API.
+const NEEDS_ATTIO: &str = "needs the Attio-aware part, which this version does not have yet";
+
+pub(super) fn routes(check: &mut Check<'_, '_>, typed: &[file::Route]) -> Vec<meant::Route> {
+    let list = Place::root().key("routes");
+    unique(
+        check,
+        &list,
+        "name",
+        typed.iter().map(|route| route.name.as_deref()),
+    );
+    typed
+        .iter()
+        .enumerate()
+        .filter_map(|(index, typed)| route(check, &list.index(index), typed))
+        .collect()
+}
+
+impl Check<'_, '_> {
+    pub(super) fn route_count(&self) -> usize {
+        let routes = self.document.value(&Place::root().key("routes"));
+        routes
+            .and_then(|routes| routes.get_ref().as_array())
+            .map_or(0, |list| list.iter().len())
+    }
+}
+
+fn route(check: &mut Check<'_, '_>, place: &Place, typed: &file::Route) -> Option<meant::Route> {
+    let name = check.required(place, "name", typed.name.as_ref());
+    let on = check.required(place, "on", typed.on.as_ref());
+    let to = check.required(place, "to", typed.to.as_ref());
+    if let Some(name) = name {
+        check.name(&place.key("name"), name);
+    }
+    if let Some(on) = on {
+        event_type::check(check, place, typed, on);
+    }
+    if let Some(to) = to {
+        if to.is_empty() {
+            check.error(&place.key("to"), "at least one action is needed");
+        }
+        check.action_list(&place.key("to"), to);
+    }
+    refuse_later_keys(check, place, typed);
+    let object = typed
+        .object
+        .as_ref()
+        .map(|id| attio_id(check, &place.key("object"), id));
+    let list = typed
+        .list
+        .as_ref()
+        .map(|id| attio_id(check, &place.key("list"), id));
+    let ids = typed.changed.iter().enumerate();
+    let changed = ids
+        .map(|(at, id)| attio_id(check, &place.key("changed").index(at), id))
+        .collect();
+    let ignore_actors = actors(check, &place.key("ignore_actors"), &typed.ignore_actors);
+    Some(meant::Route {
+        name: RouteName::from(name?.as_str()),
+        on: on?.clone(),
+        object,
+        list,
+        changed,
+        ignore_actors,
+        order_by: order_by(typed),
+        to: to?.iter().map(|name| name.as_str().into()).collect(),
+        owner: typed.owner.clone(),
+        purpose: typed.purpose.clone(),
+        reviewed: typed.reviewed.as_ref().map(|day| day.0.clone()),
+    })
+}
+
+fn order_by(typed: &file::Route) -> meant::OrderBy {
+    match typed.order_by.unwrap_or(file::OrderBy::None) {
+        file::OrderBy::None => meant::OrderBy::None,
+        file::OrderBy::Record => meant::OrderBy::Record,
+        file::OrderBy::Entry => meant::OrderBy::Entry,
+    }
+}
+
+fn refuse_later_keys(check: &mut Check<'_, '_>, place: &Place, typed: &file::Route) {
+    let later = [
+        ("when", typed.when.is_some()),
+        ("debounce", typed.debounce.is_some()),
+        ("reconcile", typed.reconcile == Some(true)),
+    ];
+    for (key, is_wanted) in later {
+        if is_wanted {
+            check.error(&place.key(key), format!("`{key}` {NEEDS_ATTIO}"));
+        }
+    }
+}
+
+/// An id as Attio writes it in events: lower case, with hyphens.
+fn attio_id(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> String {
+    if let Ok(id) = Uuid::try_parse(typed) {
+        return id.hyphenated().to_string();
+    }
+    check
+        .error(place, format!("`{typed}` is a slug, which {NEEDS_ATTIO}"))
+        .help("use the id, a UUID as it stands in the events");
+    typed.to_owned()
+}
+
+fn actors(check: &mut Check<'_, '_>, place: &Place, typed: &[String]) -> Vec<ActorPattern> {
+    let patterns = typed.iter().enumerate();
+    patterns
+        .filter_map(|(at, typed)| actor(check, &place.index(at), typed))
+        .collect()
+}
+
+fn actor(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> Option<ActorPattern> {
+    if typed == "self" {
+        check
+            .error(place, format!("`self` {NEEDS_ATTIO}"))
+            .help("name the token: \"api-token:ID\", as `actor` stands in its events");
+        return None;
+    }
+    let (kind, id) = match typed.split_once(':') {
+        Some((kind, id)) => (kind, Some(id)),
+        None => (typed, None),
+    };
+    if kind.is_empty() || id.is_some_and(str::is_empty) {
+        check.error(place, "expected a type, or \"type:id\"");
+        return None;
+    }
+    if !ACTOR_TYPES.contains(&kind) {
+        check
+            .warning(
+                place,
+                format!("Attio has no actor of type `{kind}` that we know of"),
+            )
+            .help(format!("known are: {}", ACTOR_TYPES.join(", ")))
+            .suggest(suggest::nearest(kind, ACTOR_TYPES));
+    }
+    if kind == "system" && id.is_some() {
+        check.warning(place, "the system actor has no id, so this matches nothing");
+    }
+    // Compared as text with what Attio sends, which is lower case with hyphens.
+    let id = id.map(|id| {
+        Uuid::try_parse(id).map_or_else(|_| id.to_owned(), |id| id.hyphenated().to_string())
+    });
+    Some(ActorPattern {
+        kind: kind.to_owned(),
+        id,
+    })
+}

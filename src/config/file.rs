@@ -1,0 +1,300 @@
+//! What was typed: the keys of the file, each with its meaning, unit and default.
+//!
+//! These structs are the only list of keys there is; the JSON Schema, the unknown-key check and
+//! its suggestions all come from them. Nothing is required here: `check` says what is missing.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    secret::{Reference, ReferenceOrText},
+    units::{Address, Count, Day, Frequency, Interval, Size, WebUrl},
+};
+
+/// The configuration of attio-relay.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct File {
+    /// The two listeners and the limits of the public one.
+    pub server: Server,
+    /// Where messages are kept.
+    pub store: Store,
+    /// The Attio webhooks that are listened to; at least one.
+    pub sources: Vec<Source>,
+    /// Access to Attio's API.
+    pub attio: Option<Attio>,
+    /// How much is done at once.
+    pub worker: Worker,
+    /// The destinations, by name.
+    pub actions: BTreeMap<String, Action>,
+    /// The rules: which events go to which actions. Every route that matches makes its deliveries.
+    pub routes: Vec<Route>,
+    /// Who is told about trouble.
+    pub alerts: Alerts,
+}
+
+/// The two listeners and the limits of the public one. A change needs a restart.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// The public address: webhooks, /healthz, /readyz and nothing else. Default "127.0.0.1:8080".
+    pub listen: Option<Address>,
+    /// The private address: /metrics, /healthz, /readyz, pages, API. Default "127.0.0.1:9090".
+    pub admin_listen: Option<Address>,
+    /// A reference to the token that grants access to the private pages and API. Without it they
+    /// are served only on a loopback address.
+    pub admin_token: Option<Reference>,
+    /// How Attio reaches `listen`, for webhooks and for links in alerts.
+    pub public_url: Option<WebUrl>,
+    /// The longest body that is read. Default "1MiB".
+    pub body_limit: Option<Size>,
+    /// All bodies in memory together. Default "64MiB".
+    pub body_memory: Option<Size>,
+    /// From the end of a request's head to its answer, at most "3500ms". Default "3s".
+    pub ack_timeout: Option<Interval>,
+    /// How long to serve on after readiness went away. Default "10s".
+    pub drain_delay: Option<Interval>,
+    /// Connections of the public listener at once. Default 8192.
+    pub max_connections: Option<Count>,
+    /// HTTPS in this process. Without it plain HTTP is spoken, behind a load balancer.
+    pub tls: Option<Tls>,
+}
+
+/// PEM files, reread when they change.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// The path of the certificate chain.
+    #[schemars(required)]
+    pub cert: Option<String>,
+    /// The path of the private key.
+    #[schemars(required)]
+    pub key: Option<String>,
+}
+
+/// Where messages are kept. A change needs a restart.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// "sqlite:PATH", "postgres://…" without a password, or a reference to either. Default
+    /// "sqlite:attio-relay.db".
+    pub url: Option<ReferenceOrText>,
+    /// How long a message's key is remembered, at least "4d": Attio retries for 3. Default "30d".
+    pub dedup_window: Option<Interval>,
+    /// How long events and ended deliveries are kept; what has not ended is always kept. Default
+    /// "30d".
+    pub retention: Option<Interval>,
+    /// Apply migrations at start. Default true.
+    pub migrate: Option<bool>,
+    /// Accept a Postgres that runs with `fsync = off`, and so may lose what it confirmed. Default
+    /// false.
+    pub allow_fsync_off: Option<bool>,
+}
+
+/// One Attio webhook.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Source {
+    /// Its name, in metrics and commands.
+    #[schemars(required)]
+    pub name: Option<String>,
+    /// The path that Attio posts to, such as "/webhooks/attio".
+    #[schemars(required)]
+    pub path: Option<String>,
+    /// References to the signing secrets, of 16 characters at least. Several while rotating; the
+    /// first is the current one.
+    #[schemars(required, length(min = 1))]
+    pub secrets: Option<Vec<Reference>>,
+}
+
+/// Access to Attio's API.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Attio {
+    /// A reference to the workspace's token.
+    #[schemars(required)]
+    pub token: Option<Reference>,
+    /// Where the API is. Default "https://api.attio.com".
+    pub base_url: Option<WebUrl>,
+    /// Reads of this process; Attio allows 100/s in all. Default "40/s".
+    pub reads: Option<Frequency>,
+    /// Writes of this process; Attio allows 25/s in all. Default "10/s".
+    pub writes: Option<Frequency>,
+}
+
+/// How much is done at once. A change needs a restart.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Worker {
+    /// Attempts at once in this process. Default 64.
+    pub concurrency: Option<Count>,
+}
+
+/// A destination.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Action {
+    /// An HTTP request.
+    Http(Http),
+    /// A Slack message.
+    Slack(Slack),
+    /// A line in the log.
+    Log(Log),
+}
+
+macro_rules! action {
+    ($(#[$doc:meta])* $name:ident { $($fields:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, Deserialize, JsonSchema)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name {
+            $($fields)*
+            /// The total deadline of one attempt, at most "5m". Default "10s".
+            pub timeout: Option<Interval>,
+            /// Attempts at once in this process, at most half of `worker.concurrency`. Default 8,
+            /// or that half.
+            pub concurrency: Option<Count>,
+            /// Attempts of this process, such as "50/s". Default: no limit.
+            pub rate: Option<Frequency>,
+            /// When to try again.
+            pub retry: Retry,
+        }
+    };
+}
+
+action! {
+    /// An HTTP request.
+    Http {
+        /// Where to; never a template.
+        #[schemars(required)]
+        pub url: Option<WebUrl>,
+        /// The request's method. Default "POST".
+        pub method: Option<Method>,
+        /// A reference to the Standard Webhooks secret: "whsec_" and the base64 of 24 to 64 bytes.
+        pub signing_secret: Option<Reference>,
+        /// Further headers. A value is a reference, or a literal where the name carries no secret.
+        pub headers: BTreeMap<String, ReferenceOrText>,
+        /// A template that makes the body. Default: the event and its delivery as JSON.
+        pub body: Option<String>,
+        /// May connect to private, loopback and link-local addresses. Default false.
+        pub allow_private: Option<bool>,
+    }
+}
+
+action! {
+    /// A Slack message: to an incoming webhook, or by a bot to a channel or a person.
+    Slack {
+        /// A reference to the address of an incoming webhook. Either this or `token`.
+        pub webhook: Option<Reference>,
+        /// A reference to a bot's token; with `channel` or `user`.
+        pub token: Option<Reference>,
+        /// With `token`: the channel to post to, "C…" or "#name".
+        pub channel: Option<String>,
+        /// With `token`: the person to write to, "U…".
+        pub user: Option<String>,
+        /// With `token`: where Slack's API is. Default "https://slack.com/api".
+        pub base_url: Option<WebUrl>,
+        /// The template of the message's text.
+        #[schemars(required)]
+        pub text: Option<String>,
+        /// May connect to private, loopback and link-local addresses. Default false.
+        pub allow_private: Option<bool>,
+    }
+}
+
+action! {
+    /// A line in the log.
+    Log {
+        /// The template of the line. Default: the event's type and ids.
+        pub text: Option<String>,
+    }
+}
+
+/// A request's method.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Add something.
+    Post,
+    /// Set something.
+    Put,
+    /// Change something.
+    Patch,
+    /// Remove something.
+    Delete,
+}
+
+/// When to try again: exponential back-off with full jitter.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retry {
+    /// Tries in all, the first included. Default 15.
+    pub attempts: Option<Count>,
+    /// The longest wait after the first try. Default "2s".
+    pub first: Option<Interval>,
+    /// What each further longest wait is multiplied by, at least 1. Default 2.0.
+    pub factor: Option<f64>,
+    /// The longest wait of all; a destination's Retry-After is obeyed up to it. Default "1h".
+    pub max: Option<Interval>,
+}
+
+/// A rule: which events go to which actions.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Route {
+    /// Its name, in metrics and commands.
+    #[schemars(required)]
+    pub name: Option<String>,
+    /// Event types: exact, "list-entry.*" or "*".
+    #[schemars(required, length(min = 1))]
+    pub on: Option<Vec<String>>,
+    /// The id of the object that the event must be about.
+    pub object: Option<String>,
+    /// The id of the list that the event must be about.
+    pub list: Option<String>,
+    /// Ids of attributes, one of which must have changed. Default: any.
+    pub changed: Vec<String>,
+    /// A condition over event, record, entry, actor. Not in this version.
+    pub when: Option<String>,
+    /// Actors whose events are left alone: a type such as "system", or "type:id". Default: none.
+    pub ignore_actors: Vec<String>,
+    /// What deliveries are kept in order by. Default "none".
+    pub order_by: Option<OrderBy>,
+    /// Wait so long for further changes of the same record. Not in this version.
+    pub debounce: Option<Interval>,
+    /// The actions that get the event, by name.
+    #[schemars(required, length(min = 1))]
+    pub to: Option<Vec<String>>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Why it exists.
+    pub purpose: Option<String>,
+    /// When somebody last looked at it: a date such as 2026-11-01.
+    pub reviewed: Option<Day>,
+    /// Make up for events that never arrived. Default false; true is not in this version.
+    pub reconcile: Option<bool>,
+}
+
+/// What the deliveries of a route are kept in order by.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OrderBy {
+    /// Nothing.
+    None,
+    /// The record.
+    Record,
+    /// The list entry.
+    Entry,
+}
+
+/// Who is told about trouble.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Alerts {
+    /// Actions that carry alerts, by name. Default: none.
+    pub to: Vec<String>,
+    /// Failures in a row of an action that make an alert. Default 5.
+    pub after_failures: Option<Count>,
+}
