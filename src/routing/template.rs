@@ -4,12 +4,13 @@
 //! nothing, values cannot become markup, and no value makes a template run or write without end.
 //! No I/O happens here and no clock is read.
 
-use std::{borrow::Cow, io};
+mod event;
+mod names;
+mod strict;
 
-use minijinja::{
-    AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, Value,
-    machinery::{Instruction, Instructions, get_compiled_template},
-};
+use std::io;
+
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 
 use crate::action::Job;
 
@@ -24,9 +25,6 @@ pub const NAMES: [&str; 8] = [
     "route",
     "attempt",
 ];
-
-/// Names of the language that need values from Attio, which are not looked up yet.
-const NEEDS_ATTIO: [&str; 4] = ["record", "entry", "previous", "workspace"];
 
 /// Steps that one rendering may take.
 const FUEL: u64 = 50_000;
@@ -86,7 +84,7 @@ impl Template {
         let added = environment.add_template_owned(NAME, source.to_owned());
         added.map_err(|error| TemplateError::from_engine(&error, source))?;
         environment.set_debug(false);
-        let used = check_names(&environment, names, source)?;
+        let used = names::check(&environment, names, source)?;
         let reads_event = used.iter().any(|name| name == "event" || name == "actor");
         Ok(Self {
             environment,
@@ -102,7 +100,7 @@ impl Template {
     /// again.
     pub fn render(&self, job: &Job) -> Result<String, TemplateError> {
         let event = if self.reads_event {
-            read_event(&job.json)?
+            event::read(&job.json)?
         } else {
             Value::UNDEFINED
         };
@@ -193,137 +191,236 @@ fn environment(escape: Escape) -> Environment<'static> {
     environment.set_fuel(Some(FUEL));
     match escape {
         Escape::Nothing => environment.set_auto_escape_callback(|_| AutoEscape::None),
-        Escape::Slack => {
-            environment.set_auto_escape_callback(|_| AutoEscape::Custom("slack".into()));
-            environment.set_formatter(format_for_slack);
-        }
+        Escape::Slack => environment.set_auto_escape_callback(|_| strict::slack()),
     }
+    strict::install(&mut environment);
     environment
 }
 
-fn format_for_slack(
-    out: &mut Output,
-    state: &mut State,
-    value: &Value,
-) -> Result<(), minijinja::Error> {
-    if value.is_safe() || !matches!(state.auto_escape(), AutoEscape::Custom(_)) {
-        return Ok(write!(out, "{value}")?);
-    }
-    let text = value
-        .as_str()
-        .map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
-    let mut rest = &*text;
-    while let Some(at) = rest.find(['&', '<', '>']) {
-        out.write_str(&rest[..at])?;
-        out.write_str(match rest.as_bytes()[at] {
-            b'&' => "&amp;",
-            b'<' => "&lt;",
-            _ => "&gt;",
-        })?;
-        rest = &rest[at + 1..];
-    }
-    Ok(out.write_str(rest)?)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The values that the template reads, when it names nothing that does not exist.
-fn check_names(
-    environment: &Environment<'static>,
-    names: &[&str],
-    source: &str,
-) -> Result<Vec<String>, TemplateError> {
-    let template = environment
-        .get_template(NAME)
-        .expect("it was added when compiled");
-    let compiled = get_compiled_template(&template);
-    let used = template.undeclared_variables(false);
-    // The language's own tests `filter` and `test` know which of them there are.
-    let exists = |kind: &str, name: &str| {
-        environment
-            .empty_state()
-            .perform_test(kind, &[Value::from(name)])
-            .unwrap_or(false)
-    };
-    let is_global = |name: &str| environment.globals().any(|(global, _)| global == name);
-    for code in std::iter::once(&compiled.instructions).chain(compiled.blocks.values()) {
-        for (index, instruction) in (0..).map_while(|index| Some((index, code.get(index)?))) {
-            let problem = match instruction {
-                Instruction::Lookup(name) | Instruction::CallFunction(name, _)
-                    if used.contains(*name) && !names.contains(name) && !is_global(name) =>
-                {
-                    unknown_name(name, names)
-                }
-                Instruction::ApplyFilter(name, ..) if !exists("filter", name) => {
-                    format!("there is no filter `{name}`")
-                }
-                Instruction::PerformTest(name, ..) if !exists("test", name) => {
-                    format!("there is no test `{name}`")
-                }
-                Instruction::Include(_) | Instruction::LoadBlocks => {
-                    "there are no other templates to use".to_owned()
-                }
-                _ => continue,
-            };
-            return Err(TemplateError::at(source, offset(code, index), problem));
+    fn job(json: &str) -> Job {
+        Job {
+            idempotency_key: uuid::Uuid::nil(),
+            route: "to-slack".into(),
+            event_id: uuid::Uuid::from_u128(7),
+            event_type: "record.updated".to_owned(),
+            source: "crm".into(),
+            received_at: time::OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(1_234),
+            json: bytes::Bytes::copy_from_slice(json.as_bytes()),
+            attempt: 2,
         }
     }
-    Ok(used.into_iter().collect())
-}
 
-fn offset(code: &Instructions<'_>, index: u32) -> Option<usize> {
-    code.get_span(index).map(|span| span.start_offset as usize)
-}
+    fn compile(source: &str) -> Result<Template, TemplateError> {
+        Template::compile(source, &NAMES, Escape::Nothing)
+    }
 
-fn unknown_name(name: &str, names: &[&str]) -> String {
-    if NEEDS_ATTIO.contains(&name) {
-        return format!(
-            "`{name}` needs values looked up in Attio, which this version cannot do yet"
+    fn problem(source: &str) -> String {
+        compile(source).err().expect("must be refused").to_string()
+    }
+
+    fn render(source: &str, json: &str) -> Result<String, TemplateError> {
+        compile(source).expect("must compile").render(&job(json))
+    }
+
+    fn render_for_slack(source: &str, json: &str) -> String {
+        let template = Template::compile(source, &NAMES, Escape::Slack).expect("must compile");
+        template.render(&job(json)).expect("must render")
+    }
+
+    #[test]
+    fn every_name_stands_for_its_value() {
+        let source = "{{ type }} {{ id }} {{ received_at }} {{ source }} {{ route }} {{ attempt }} \
+                      {{ event.id.record_id }} {{ actor.type }}";
+        let json = r#"{"id":{"record_id":"r1"},"actor":{"type":"system"}}"#;
+        assert_eq!(
+            render(source, json).unwrap(),
+            "record.updated 00000000-0000-0000-0000-000000000007 1970-01-01T00:00:01.234Z crm \
+             to-slack 2 r1 system"
         );
     }
-    let known = names.join("`, `");
-    let closest = names
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
-    match closest.filter(|known| strsim::jaro_winkler(name, known) > 0.8) {
-        Some(closest) => format!("there is no `{name}`; did you mean `{closest}`?"),
-        None => format!("there is no `{name}`; known are `{known}`"),
-    }
-}
 
-/// The event's JSON as a value, read as leniently as it was taken.
-fn read_event(json: &[u8]) -> Result<Value, TemplateError> {
-    let json = mend_surrogates(json);
-    let text = String::from_utf8_lossy(&json);
-    serde_json::from_str(&text).map_err(|error| TemplateError {
-        place: None,
-        message: format!("the event cannot be read: {error}"),
-    })
-}
-
-/// `json` with every escaped half of a surrogate pair replaced: valid JSON, but no text.
-fn mend_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
-    let mut mended = Cow::Borrowed(json);
-    let mut at = 0;
-    while at + 1 < json.len() {
-        if json[at] != b'\\' {
-            at += 1;
-            continue;
+    #[test]
+    fn a_missing_actor_is_none() {
+        let source = "{% if actor is none %}nobody{% else %}{{ actor.type }}{% endif %}";
+        for json in ["{}", r#"{"actor":null}"#] {
+            assert_eq!(render(source, json).unwrap(), "nobody");
         }
-        at += match (surrogate(json, at), surrogate(json, at + 6)) {
-            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
-            (Some(_), _) => {
-                mended.to_mut()[at..at + 6].copy_from_slice(br"\ufffd");
-                6
-            }
-            (None, _) => 2,
-        };
     }
-    mended
-}
 
-/// The surrogate that an escape at `at` stands for, if it does.
-fn surrogate(json: &[u8], at: usize) -> Option<u16> {
-    let digits = json.get(at..at + 6)?.strip_prefix(br"\u")?;
-    let digits = std::str::from_utf8(digits).ok()?;
-    let code = u16::from_str_radix(digits, 16).ok()?;
-    (0xD800..=0xDFFF).contains(&code).then_some(code)
+    #[test]
+    fn an_undefined_value_is_an_error_at_its_place() {
+        for source in [
+            "ab\n  {{ event.nope }}",
+            "ab\n  {{ event.nope.deeper }}",
+            "ab\n  {{ event.nope ~ 'x' }}",
+            "ab\n  {% if event.nope %}x{% endif %}",
+            "ab\n  {% for x in event.nope %}x{% endfor %}",
+            "ab\n  {{ actor.type }}",
+            "ab\n  {{ event.nope|tojson }}",
+            "ab\n  {{ event.nope|upper }}",
+            "ab\n  {{ {'x': event.nope}|tojson }}",
+            "ab\n  {{ [event.nope]|join }}",
+            "ab\n  {{ [event.nope] }}",
+            "ab\n  {{ event.nope|e }}",
+            "ab\n  {{ event.nope == 1 }}",
+            "ab\n  {{ [1]|join(event.nope) }}",
+            "ab\n  {{ event.nope|groupby('x') }}",
+            "ab\n  {{ event.nope|chain([1])|list }}",
+        ] {
+            let error = render(source, "{}").expect_err(source);
+            assert_eq!(error.place.expect(source).line, 2, "{source}");
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_is_refused_with_line_and_column() {
+        assert_eq!(
+            compile("one\ntwo {{ event. }}").err().unwrap().place,
+            Some(Place {
+                line: 2,
+                column: 15
+            })
+        );
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_known_is_refused_with_its_place() {
+        assert_eq!(
+            problem("a\n é{{ evnt.id }}"),
+            "line 2, column 6: there is no `evnt`; did you mean `event`?"
+        );
+        assert!(problem("{{ frobnicate(1) }}").contains("there is no `frobnicate`; known are"));
+        assert!(problem("{% if false %}{{ nope }}{% endif %}").contains("there is no `nope`"));
+        assert!(problem("{{ debug() }}").contains("there is no `debug`"));
+    }
+
+    #[test]
+    fn names_that_need_attio_say_so() {
+        for name in ["record", "entry", "previous", "workspace"] {
+            let problem = problem(&format!("{{{{ {name}.stage }}}}"));
+            assert!(problem.contains("this version cannot do yet"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn unknown_filters_and_tests_are_refused_in_branches_too() {
+        assert_eq!(
+            problem("{% if attempt > 1 %}{{ type|uper }}{% endif %}"),
+            "line 1, column 29: there is no filter `uper`"
+        );
+        assert!(problem("{{ type is nice }}").contains("there is no test `nice`"));
+        assert!(problem("{% macro m() %}{{ 1|uper }}{% endmacro %}x").contains("`uper`"));
+        assert!(problem("{% block b %}{{ 1|uper }}{% endblock %}").contains("`uper`"));
+    }
+
+    #[test]
+    fn other_templates_cannot_be_used() {
+        for source in [
+            "{% include 'template' %}",
+            "{% extends type %}",
+            "{% import 'x' as y %}",
+        ] {
+            assert!(problem(source).contains("no other templates"), "{source}");
+        }
+    }
+
+    #[test]
+    fn the_languages_own_means_work() {
+        let source = "{% set n = namespace(sum=0) %}{% for x in range(4) %}\
+                      {% set n.sum = n.sum + x %}{% if loop.last %}{{ n.sum }}{% endif %}{% endfor %}\
+                      {% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(type|upper) }}{{ event.no|default('-') }}";
+        assert_eq!(render(source, "{}").unwrap(), "6<RECORD.UPDATED>-");
+    }
+
+    #[test]
+    fn tojson_makes_json_of_anything() {
+        let json = r#"{"name":"A \"quoted\" <name>\n","n":[1,2.5,null,true],"o":{}}"#;
+        let text = render("{{ event|tojson }}", json).unwrap();
+        let (made, expected): (serde_json::Value, serde_json::Value) = (
+            serde_json::from_str(&text).unwrap(),
+            serde_json::from_str(json).unwrap(),
+        );
+        assert_eq!(made, expected);
+    }
+
+    #[test]
+    fn too_many_steps_are_an_error() {
+        let source = "{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}";
+        assert!(render(source, "{}").unwrap_err().message.contains("steps"));
+    }
+
+    #[test]
+    fn too_long_a_text_is_an_error() {
+        let error = render(
+            "{% for a in range(1000) %}{{ 'x' * 1000 }}{% endfor %}",
+            "{}",
+        );
+        assert!(error.unwrap_err().message.contains("bytes"));
+    }
+
+    #[test]
+    fn values_are_escaped_for_slack_and_the_templates_own_text_is_not() {
+        let json = r#"{"name":"<!channel> & <@U1>","tags":["<a>"]}"#;
+        assert_eq!(
+            render_for_slack("<https://x.y|{{ event.name }}> & co {{ event.tags }}", json),
+            "<https://x.y|&lt;!channel&gt; &amp; &lt;@U1&gt;> & co ['&lt;a&gt;']"
+        );
+    }
+
+    #[test]
+    fn values_are_escaped_for_slack_once_on_every_way() {
+        let json = r#"{"name":"<&>"}"#;
+        for source in [
+            "{{ event.name|upper }}",
+            "{{ event.name|e }}",
+            "{{ event.name ~ '' }}",
+            "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(event.name) }}",
+            "{% set x %}{{ event.name }}{% endset %}{{ x }}",
+            "{{ [event.name, '']|join }}",
+            "{% autoescape true %}{{ event.name }}{% endautoescape %}",
+        ] {
+            assert_eq!(render_for_slack(source, json), "&lt;&amp;&gt;", "{source}");
+        }
+    }
+
+    #[test]
+    fn half_surrogate_pairs_become_replacement_characters() {
+        let json = r#"{"a":"x\ud800y","b":"\uDC00","c":"\ud83d\ude00","d":"\\ud800","e":"\ud800\ud83d\ude00"}"#;
+        let text = render(
+            "{{ event.a }} {{ event.b }} {{ event.c }} {{ event.d }} {{ event.e }}",
+            json,
+        );
+        assert_eq!(text.unwrap(), "x\u{fffd}y \u{fffd} 😀 \\ud800 \u{fffd}😀");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_become_replacement_characters() {
+        let mut odd = job("");
+        odd.json = bytes::Bytes::from_static(b"{\"a\":\"x\xffy\"}");
+        assert_eq!(
+            compile("{{ event.a }}").unwrap().render(&odd).unwrap(),
+            "x\u{fffd}y"
+        );
+    }
+
+    #[test]
+    fn of_duplicate_keys_the_last_counts() {
+        assert_eq!(render("{{ event.a }}", r#"{"a":1,"a":2}"#).unwrap(), "2");
+    }
+
+    #[test]
+    fn an_event_nested_too_deep_is_an_error_only_where_it_is_read() {
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        assert!(
+            render("{{ event }}", &deep)
+                .unwrap_err()
+                .message
+                .contains("cannot be read")
+        );
+        assert_eq!(render("{{ type }}", &deep).unwrap(), "record.updated");
+    }
 }
