@@ -3,13 +3,44 @@
 //! An action never decides when to try again: it says what happened, and the variant of
 //! [`ActionError`] is the decision.
 
+mod client;
+pub mod guard;
+pub mod http;
+pub mod log;
+mod mask;
+pub mod retry_after;
+pub mod slack;
+
 use std::time::Duration;
 
 use bytes::Bytes;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
-use crate::name::{RouteName, SourceName};
+use crate::{
+    config::{self, ActionKind},
+    name::{RouteName, SourceName},
+};
+
+/// A configured destination, ready to be used.
+pub enum Action {
+    /// An HTTP request.
+    Http(Box<http::Http>),
+    /// A Slack message.
+    Slack(Box<slack::Slack>),
+    /// A line in the log.
+    Log(log::Log),
+}
+
+/// Why an action cannot be made from its configuration. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct TemplateProblem {
+    /// The field of the action's table, such as `body`.
+    pub field: &'static str,
+    /// What is wrong, for a template with line and column.
+    pub message: String,
+}
 
 /// One delivery, as its action needs it.
 #[derive(Debug, Clone)]
@@ -68,4 +99,61 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// The attempt ran out of time.
     pub timed_out: bool,
+}
+
+impl Action {
+    /// Prepares everything that does not differ between attempts.
+    ///
+    /// # Errors
+    ///
+    /// The first field that cannot be used.
+    pub fn build(config: &config::Action) -> Result<Self, TemplateProblem> {
+        Ok(match &config.kind {
+            ActionKind::Http(http) => Self::Http(Box::new(http::Http::build(config, http)?)),
+            ActionKind::Slack(slack) => Self::Slack(Box::new(slack::Slack::build(config, slack)?)),
+            ActionKind::Log(log) => Self::Log(log::Log::build(config, log)?),
+        })
+    }
+
+    /// Every problem that [`Action::build`] would meet, as field and text, without building.
+    #[must_use]
+    pub fn check(config: &config::Action) -> Vec<(&'static str, String)> {
+        let problems = match &config.kind {
+            ActionKind::Http(http) => http::Http::check(http),
+            ActionKind::Slack(slack) => slack::Slack::check(slack),
+            ActionKind::Log(log) => log::Log::check(log),
+        };
+        problems
+            .into_iter()
+            .map(|problem| (problem.field, problem.message))
+            .collect()
+    }
+
+    /// Makes one attempt, within the action's deadline.
+    ///
+    /// # Errors
+    ///
+    /// The destination did not take the event; the variant says what to do.
+    pub async fn perform(&self, job: &Job) -> Result<Done, ActionError> {
+        match self {
+            Self::Http(http) => http.perform(job).await,
+            Self::Slack(slack) => slack.perform(job).await,
+            Self::Log(log) => log.perform(job),
+        }
+    }
+}
+
+impl Job {
+    /// When the message arrived, in RFC 3339, UTC, with milliseconds.
+    #[must_use]
+    pub fn received_at_text(&self) -> String {
+        let at = self.received_at.to_offset(UtcOffset::UTC);
+        let (hour, minute, second, milli) = at.time().as_hms_milli();
+        format!(
+            "{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z",
+            at.year(),
+            u8::from(at.month()),
+            at.day(),
+        )
+    }
 }

@@ -24,7 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use limits::{Limits, Slot};
 
 use crate::{
-    action::{Action, BuildError},
+    action::{Action, TemplateProblem},
     config,
     name::ActionName,
     routing::RouteTable,
@@ -54,7 +54,6 @@ struct Shared {
 }
 
 /// One action, ready to perform.
-#[derive(Debug)]
 struct Runner {
     name: ActionName,
     action: Action,
@@ -82,14 +81,14 @@ impl Dispatch {
     /// Builds every action. The claim and outcome lanes are its own.
     ///
     /// # Errors
-    /// [`BuildError`] when an action's template or client cannot be made.
+    /// [`TemplateProblem`] when an action's template or client cannot be made.
     pub fn new(
         config: &config::Config,
         routes: Arc<RouteTable>,
         claim_lane: Lane,
         outcome_lane: Lane,
         metrics: Arc<Metrics>,
-    ) -> Result<(Self, Loops), BuildError> {
+    ) -> Result<(Self, Loops), TemplateProblem> {
         let runners = config
             .actions
             .iter()
@@ -101,7 +100,7 @@ impl Dispatch {
                     retry: action.retry,
                 })
             })
-            .collect::<Result<Vec<_>, BuildError>>()?;
+            .collect::<Result<Vec<_>, TemplateProblem>>()?;
         let gates = runners.iter().enumerate().map(|(at, runner)| (runner.name.clone(), at)).collect();
         let limits = Limits::new(config.worker.concurrency, &config.actions);
         let (reports, inbox) = mpsc::channel(OUTCOME_QUEUE);
@@ -161,6 +160,12 @@ impl Dispatch {
     #[must_use]
     pub fn limits(&self) -> &Arc<Limits> {
         &self.0.limits
+    }
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Runner({})", self.name)
     }
 }
 

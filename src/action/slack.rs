@@ -1,0 +1,237 @@
+//! `kind = "slack"`: a message by an incoming webhook or by `chat.postMessage`.
+//!
+//! Slack answers 200 to much that failed, so here the body is read before an attempt counts as
+//! done. <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks> and
+//! <https://docs.slack.dev/reference/methods/chat.postMessage>.
+
+use reqwest::{
+    Body, Method, Request,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{
+    ActionError, Done, Failure, Job, TemplateProblem,
+    client::{Answer, Client},
+    mask::Mask,
+};
+use crate::{
+    config::{self, SlackAction, SlackTarget},
+    routing::template::{Escape, NAMES, Template},
+};
+
+/// Errors that pass by themselves.
+const PASSING: [&str; 7] = [
+    "ratelimited",
+    "rate_limited",
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+    "team_added_to_org",
+];
+
+/// Errors that an operator can mend with another token.
+const OF_THE_TOKEN: [&str; 5] = [
+    "invalid_auth",
+    "not_authed",
+    "token_revoked",
+    "token_expired",
+    "account_inactive",
+];
+
+/// A destination in Slack.
+pub struct Slack {
+    client: Client,
+    prototype: Request,
+    channel: Option<String>,
+    text: Template,
+    timeout: std::time::Duration,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
+    text: &'a str,
+}
+
+/// The part of an answer that says whether it worked.
+#[derive(Deserialize)]
+struct Outcome {
+    ok: bool,
+    error: Option<String>,
+}
+
+impl Slack {
+    /// Prepares the action.
+    ///
+    /// # Errors
+    ///
+    /// The address, the token or the template cannot be used.
+    pub fn build(config: &config::Action, slack: &SlackAction) -> Result<Self, TemplateProblem> {
+        let text = text(slack)?;
+        let url = address(&slack.target)?;
+        let client = Client::build(config, &url, slack.allow_private, mask(&slack.target, &url))
+            .map_err(|message| TemplateProblem {
+                field: "url",
+                message,
+            })?;
+        let mut prototype = Request::new(Method::POST, url);
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        prototype.headers_mut().insert(CONTENT_TYPE, json);
+        let mut channel = None;
+        if let SlackTarget::Post {
+            token,
+            channel: target,
+            ..
+        } = &slack.target
+        {
+            prototype
+                .headers_mut()
+                .insert(AUTHORIZATION, bearer(token)?);
+            channel = Some(target.clone());
+        }
+        Ok(Self {
+            client,
+            prototype,
+            channel,
+            text,
+            timeout: config.timeout,
+        })
+    }
+
+    /// Every problem of the configuration.
+    pub(super) fn check(slack: &SlackAction) -> Vec<TemplateProblem> {
+        let token = match &slack.target {
+            SlackTarget::Post { token, .. } => bearer(token).err(),
+            SlackTarget::Webhook(_) => None,
+        };
+        [text(slack).err(), address(&slack.target).err(), token]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// Posts the message once.
+    ///
+    /// # Errors
+    ///
+    /// Slack did not take it.
+    pub async fn perform(&self, job: &Job) -> Result<Done, ActionError> {
+        let text = self.text.render(job).map_err(|error| {
+            let what = format!("the text template: {error}");
+            ActionError::Refused(Failure {
+                what,
+                ..Failure::default()
+            })
+        })?;
+        let message = Message {
+            channel: self.channel.as_deref(),
+            text: &text,
+        };
+        let message = serde_json::to_vec(&message).expect("plain text always becomes JSON");
+        let mut request = self
+            .prototype
+            .try_clone()
+            .expect("a request without a body can be cloned");
+        *request.body_mut() = Some(Body::from(message));
+        let answer = self.client.send(request, self.timeout).await?;
+        self.client.check(&answer)?;
+        self.check_outcome(&answer)?;
+        Ok(Done {
+            status: Some(answer.status.as_u16()),
+        })
+    }
+
+    /// What the body of a 2xx says: webhooks say `ok`, the API a JSON object.
+    fn check_outcome(&self, answer: &Answer) -> Result<(), ActionError> {
+        let error = match serde_json::from_slice(&answer.body) {
+            Ok(Outcome { ok: true, .. }) => return Ok(()),
+            Ok(Outcome { error, .. }) => error.unwrap_or_else(|| "no reason given".to_owned()),
+            // The API repeats the message, which can be longer than what is read of an answer.
+            Err(_) if self.channel.is_none() || answer.body.starts_with(br#"{"ok":true,"#) => {
+                return Ok(());
+            }
+            Err(_) => {
+                let what = "Slack's answer cannot be read, so the message may have arrived or not";
+                return Err(ActionError::Retry(self.client.failure(what, answer)));
+            }
+        };
+        let failure = |hint: &str| {
+            self.client.failure(
+                &format!("Slack answered {}{hint}", error.escape_debug()),
+                answer,
+            )
+        };
+        Err(if PASSING.contains(&error.as_str()) {
+            ActionError::Retry(failure(""))
+        } else if OF_THE_TOKEN.contains(&error.as_str()) {
+            ActionError::Retry(failure("; the action's token must be replaced"))
+        } else {
+            ActionError::Refused(failure(""))
+        })
+    }
+}
+
+fn text(slack: &SlackAction) -> Result<Template, TemplateProblem> {
+    Template::compile(&slack.text, &NAMES, Escape::Slack).map_err(|error| TemplateProblem {
+        field: "text",
+        message: error.to_string(),
+    })
+}
+
+fn address(target: &SlackTarget) -> Result<Url, TemplateProblem> {
+    match target {
+        SlackTarget::Webhook(url) => {
+            Url::parse(url.expose_secret()).map_err(|error| TemplateProblem {
+                field: "url",
+                message: format!("is not a URL: {error}"),
+            })
+        }
+        SlackTarget::Post { base_url, .. } => {
+            let mut url = base_url.clone();
+            url.set_path(&format!(
+                "{}/chat.postMessage",
+                base_url.path().trim_end_matches('/')
+            ));
+            Ok(url)
+        }
+    }
+}
+
+fn bearer(token: &SecretString) -> Result<HeaderValue, TemplateProblem> {
+    let mut value =
+        HeaderValue::try_from(format!("Bearer {}", token.expose_secret())).map_err(|_| {
+            TemplateProblem {
+                field: "token",
+                message: "holds characters that cannot stand in a header".to_owned(),
+            }
+        })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn mask(target: &SlackTarget, url: &Url) -> Mask {
+    let mut mask = Mask::default();
+    mask.add_url(url);
+    match target {
+        SlackTarget::Webhook(secret) => {
+            mask.add(secret.expose_secret());
+            mask.add(url.path());
+            url.path_segments()
+                .into_iter()
+                .flatten()
+                .for_each(|segment| {
+                    // The address ends in the secret; its first part is `services` everywhere.
+                    if segment != "services" {
+                        mask.add(segment);
+                    }
+                });
+        }
+        SlackTarget::Post { token, .. } => mask.add(token.expose_secret()),
+    }
+    mask
+}

@@ -1,0 +1,94 @@
+//! Keeps undefined values out of texts where the engine would let them pass, and escapes values.
+
+use std::borrow::Cow;
+
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, State, Value, filters,
+    value::{Rest, ValueKind},
+};
+
+/// More levels than any event has.
+const DEEPEST: usize = 200;
+
+/// The mode in which values are escaped for Slack.
+pub(super) fn slack() -> AutoEscape {
+    AutoEscape::Custom("slack".into())
+}
+
+/// Makes `environment` print and filter defined values only.
+///
+/// These filters take an undefined value for an empty one.
+pub(super) fn install(environment: &mut Environment<'static>) {
+    environment.remove_filter("pprint");
+    environment.set_formatter(format);
+    environment.add_filter("lenient escape", filters::escape);
+    environment.add_filter("escape", strict("lenient escape"));
+    environment.add_filter("e", strict("lenient escape"));
+    environment.add_filter("lenient tojson", filters::tojson);
+    environment.add_filter("tojson", strict("lenient tojson"));
+    environment.add_filter("lenient join", filters::join);
+    environment.add_filter("join", strict("lenient join"));
+    environment.add_filter("lenient groupby", filters::groupby);
+    environment.add_filter("groupby", strict("lenient groupby"));
+    environment.add_filter("lenient chain", filters::chain);
+    environment.add_filter("chain", strict("lenient chain"));
+    environment.add_filter("lenient zip", filters::zip);
+    environment.add_filter("zip", strict("lenient zip"));
+}
+
+fn strict(
+    lenient: &'static str,
+) -> impl Fn(&mut State, Rest<Value>) -> Result<Value, Error> + Send + Sync {
+    move |state, values| {
+        values
+            .0
+            .iter()
+            .try_for_each(|value| refuse_undefined(value, 0))?;
+        state.apply_filter(lenient, &values.0)
+    }
+}
+
+fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    // What the engine hands over as undefined is the missing `else` of an expression: empty.
+    if value.is_undefined() {
+        return Ok(());
+    }
+    refuse_undefined(value, 0)?;
+    if value.is_safe() || !matches!(state.auto_escape(), AutoEscape::Custom(_)) {
+        return Ok(write!(out, "{value}")?);
+    }
+    let text = value
+        .as_str()
+        .map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
+    Ok(escape_for_slack(out, &text)?)
+}
+
+fn escape_for_slack(out: &mut Output, text: &str) -> std::fmt::Result {
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>']) {
+        out.write_str(&rest[..at])?;
+        out.write_str(match rest.as_bytes()[at] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            _ => "&gt;",
+        })?;
+        rest = &rest[at + 1..];
+    }
+    out.write_str(rest)
+}
+
+fn refuse_undefined(value: &Value, depth: usize) -> Result<(), Error> {
+    match value.kind() {
+        ValueKind::Undefined => Err(ErrorKind::UndefinedError.into()),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable if depth == DEEPEST => Err(
+            Error::new(ErrorKind::InvalidOperation, "the value is nested too deep"),
+        ),
+        ValueKind::Map => value
+            .try_iter()?
+            .try_for_each(|key| refuse_undefined(&value.get_item(&key)?, depth + 1)),
+        ValueKind::Seq | ValueKind::Iterable => value
+            .try_iter()?
+            .try_for_each(|item| refuse_undefined(&item, depth + 1)),
+        _ => Ok(()),
+    }
+}
