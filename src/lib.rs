@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod admin;
+pub mod app;
 pub mod attio;
 pub mod config;
 pub mod dispatch;
@@ -13,6 +14,8 @@ pub mod http;
 pub mod intake;
 pub mod name;
 pub mod routing;
+pub mod sampling;
+pub mod shutdown;
 pub mod signature;
 pub mod store;
 pub mod telemetry;

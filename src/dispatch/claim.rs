@@ -6,7 +6,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{Dispatch, Leased, limits::Ask, outcome::Standing};
-use crate::store::{Claimed, Lane, StoreError};
+use crate::{
+    store::{Claimed, Lane, StoreError},
+    telemetry::{error_text, unix_seconds},
+};
 
 /// The shortest and longest pause between two looks for what became due meanwhile.
 const POLL: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(1)];
@@ -123,22 +126,4 @@ impl Claiming {
         }
         self.dispatch.start(Leased { claimed, until: before + lease }, slot);
     }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn error_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// Now, for the gauges that tell when something last succeeded.
-pub(super) fn unix_seconds() -> f64 {
-    let now = std::time::SystemTime::now();
-    now.duration_since(std::time::UNIX_EPOCH).map_or(0.0, |elapsed| elapsed.as_secs_f64())
 }

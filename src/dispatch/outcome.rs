@@ -12,14 +12,11 @@ use std::{
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
-use super::{
-    Limits,
-    claim::{error_text, unix_seconds},
-};
+use super::Limits;
 use crate::{
     name::{ActionName, RouteName},
     store::{Lane, Outcome, StoreError, Verdict},
-    telemetry::Metrics,
+    telemetry::{Metrics, error_text, unix_seconds},
 };
 
 /// The most outcomes in one batch.

@@ -1,0 +1,368 @@
+//! The group commit: while one batch is being committed, the next one gathers.
+//!
+//! An idle server commits at once. The loop is never cancelled in the middle of a batch; what is in
+//! doubt is sent again with the same ids until the store tells.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+use uuid::Uuid;
+
+use super::{Able, Receipt, SETTLE, plan};
+use crate::{
+    attio::event::KNOWN_TYPES,
+    dispatch::{Dispatch, Leased, Slot},
+    name::ActionName,
+    store::{Claimed, ClaimedEvent, Existing, Lane, NewMessage, StoreError},
+    telemetry::{Metrics, error_text, unix_seconds},
+};
+
+/// The most messages in one commit.
+const BATCH: usize = 256;
+
+/// An idle lane is asked so often whether it is still there.
+const PING: Duration = Duration::from_secs(1);
+
+/// The pause after a commit that failed; the lane backs off by itself.
+const AFTER_FAILURE: Duration = Duration::from_millis(20);
+
+/// Bodies that are remembered, to notice equal ones.
+const REMEMBERED: usize = 4096;
+
+/// A planned message whose sender waits.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    message: NewMessage,
+    answer: Option<oneshot::Sender<Receipt>>,
+    /// When a commit that may have happened was first asked for.
+    in_doubt: Option<Instant>,
+    born: Vec<Born>,
+}
+
+/// A delivery that is to be born leased.
+#[derive(Debug)]
+struct Born {
+    event: usize,
+    delivery: usize,
+    slot: Slot,
+    lease: Duration,
+}
+
+impl Incoming {
+    pub(super) fn new(message: NewMessage, answer: oneshot::Sender<Receipt>) -> Self {
+        Self { message, answer: Some(answer), in_doubt: None, born: Vec::new() }
+    }
+
+    fn answer(&mut self, receipt: Receipt) {
+        if let Some(answer) = self.answer.take() {
+            // A client that hung up loses only the answer.
+            let _gone = answer.send(receipt);
+        }
+    }
+
+    /// Whether it is still worth sending: somebody waits for it, or it may be committed already.
+    fn is_wanted(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| !answer.is_closed())
+            || self.in_doubt.is_some_and(|since| since.elapsed() < SETTLE)
+    }
+
+    /// Takes room for deliveries that can start at once. Not for a message in doubt: what its
+    /// first try may have committed as due may be somebody else's by now.
+    fn reserve(&mut self, dispatch: &Dispatch) {
+        if self.in_doubt.is_some() {
+            return;
+        }
+        for (event, new) in self.message.events.iter_mut().enumerate() {
+            for (delivery, new) in new.deliveries.iter_mut().enumerate() {
+                if new.lease.is_none()
+                    && new.order_key.is_none()
+                    && let Some((slot, lease)) = dispatch.reserve(&new.action)
+                {
+                    new.lease = Some(lease);
+                    self.born.push(Born { event, delivery, slot, lease });
+                }
+            }
+        }
+    }
+
+    /// Gives back what was kept for deliveries that are not started.
+    fn release(&mut self) {
+        self.born.drain(..).for_each(|born| born.slot.unused());
+    }
+
+    /// Starts what was born leased to this process, and says what others may claim.
+    fn start(mut self, dispatch: &Dispatch, sent: Instant, due: &mut HashSet<ActionName>) {
+        for Born { event, delivery, slot, lease } in std::mem::take(&mut self.born) {
+            let claimed = claimed(&self.message, event, delivery);
+            dispatch.start(Leased { claimed, until: sent + lease }, slot);
+        }
+        let deliveries = self.message.events.iter().flat_map(|event| &event.deliveries);
+        for delivery in deliveries.filter(|delivery| delivery.lease.is_none()) {
+            if !due.contains(&delivery.action) {
+                due.insert(delivery.action.clone());
+            }
+        }
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// A delivery of a message that was just committed, as a claim would have brought it.
+fn claimed(message: &NewMessage, event: usize, delivery: usize) -> Claimed {
+    let event = &message.events[event];
+    let delivery = &event.deliveries[delivery];
+    Claimed {
+        id: delivery.id,
+        lease_no: 1,
+        tries: 0,
+        lost: 0,
+        route: delivery.route.clone(),
+        action: delivery.action.clone(),
+        order_key: delivery.order_key,
+        idempotency_key: delivery.id,
+        event: ClaimedEvent {
+            id: event.id,
+            event_type: event.event.event_type.clone(),
+            source: message.source.clone(),
+            received_at: message.received_at,
+            json: message.body.slice(event.event.span.clone()),
+        },
+    }
+}
+
+/// The committing loop of a process.
+pub(super) struct Batcher {
+    inbox: mpsc::Receiver<Incoming>,
+    lane: Lane,
+    dispatch: Dispatch,
+    metrics: Arc<Metrics>,
+    able: Able,
+    give_up: CancellationToken,
+    bodies: RecentBodies,
+}
+
+impl Batcher {
+    pub(super) fn new(
+        inbox: mpsc::Receiver<Incoming>,
+        lane: Lane,
+        dispatch: Dispatch,
+        metrics: Arc<Metrics>,
+        able: Able,
+        give_up: CancellationToken,
+    ) -> Self {
+        Self { inbox, lane, dispatch, metrics, able, give_up, bodies: RecentBodies::default() }
+    }
+
+    /// Commits until every sender is gone and all is answered.
+    pub(super) async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        self.ping().await;
+        loop {
+            tokio::select! {
+                biased;
+                count = self.inbox.recv_many(&mut batch, BATCH) => match count {
+                    0 => return,
+                    _ => self.commit(std::mem::take(&mut batch)).await,
+                },
+                () = tokio::time::sleep(PING) => self.ping().await,
+            }
+        }
+    }
+
+    async fn ping(&mut self) {
+        let result = self.lane.ping().await;
+        self.note(&result);
+    }
+
+    /// Keeps readiness and the gauges true.
+    fn note<T>(&self, result: &Result<T, StoreError>) {
+        match result {
+            Ok(_) => {
+                self.able.set(true);
+                self.metrics.last_success.with(["intake"]).set(unix_seconds());
+            }
+            Err(StoreError::Refused(_) | StoreError::Contended(_)) => {}
+            Err(error @ (StoreError::Away(_) | StoreError::Doubtful(_) | StoreError::Unusable(_))) => {
+                if self.able.is() {
+                    let error = error_text(error);
+                    warn!(error, "the store does not take messages; answering 503");
+                }
+                self.able.set(false);
+                self.metrics.store_errors.with(["intake"]).increment(1);
+            }
+        }
+    }
+
+    /// Commits a batch for certain, or until nobody waits for it.
+    async fn commit(&mut self, mut batch: Vec<Incoming>) {
+        loop {
+            // What was already answered 503 is not sent any more.
+            batch.retain(Incoming::is_wanted);
+            if batch.is_empty() {
+                return;
+            }
+            let sent = Instant::now();
+            match self.record(&mut batch).await {
+                Ok(fresh) => match self.settle(batch, &fresh, sent).await {
+                    again if again.is_empty() => return,
+                    again => batch = again,
+                },
+                Err(StoreError::Refused(cause)) if batch.len() == 1 => {
+                    let message = batch[0].message.id;
+                    error!(%message, error = error_text(&*cause), "the store refused a message");
+                    return;
+                }
+                Err(StoreError::Refused(_)) => {
+                    // One poisonous row fails alone.
+                    let rest = batch.split_off(batch.len() / 2);
+                    Box::pin(self.commit(batch)).await;
+                    batch = rest;
+                }
+                Err(StoreError::Contended(_)) => {}
+                Err(error) => {
+                    if matches!(error, StoreError::Doubtful(_)) {
+                        batch.iter_mut().for_each(|incoming| {
+                            incoming.in_doubt.get_or_insert(sent);
+                        });
+                    }
+                    if self.give_up.is_cancelled() {
+                        return;
+                    }
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
+            }
+        }
+    }
+
+    async fn record(&mut self, batch: &mut [Incoming]) -> Result<Vec<Uuid>, StoreError> {
+        batch.iter_mut().for_each(|incoming| incoming.reserve(&self.dispatch));
+        let messages: Vec<&NewMessage> = batch.iter().map(|incoming| &incoming.message).collect();
+        let started = Instant::now();
+        let result = self.lane.record(&messages).await;
+        self.note(&result);
+        if result.is_ok() {
+            self.metrics.commit_seconds.with([]).record(started.elapsed().as_secs_f64());
+            #[expect(clippy::cast_precision_loss, reason = "at most a few hundred")]
+            self.metrics.batch_size.with([]).record(batch.len() as f64);
+        }
+        result
+    }
+
+    /// Answers a batch of which `fresh` were new. Returns what must be recorded again.
+    async fn settle(&mut self, batch: Vec<Incoming>, fresh: &[Uuid], sent: Instant) -> Vec<Incoming> {
+        let fresh: HashSet<&Uuid> = fresh.iter().collect();
+        let (new, known): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|incoming| fresh.contains(&incoming.message.id));
+        let mut due = HashSet::new();
+        for incoming in new {
+            self.accept(incoming, sent, &mut due);
+        }
+        due.iter().for_each(|action| self.dispatch.made_due(action));
+        if known.is_empty() { Vec::new() } else { self.recognise(known, sent).await }
+    }
+
+    fn accept(&mut self, mut incoming: Incoming, sent: Instant, due: &mut HashSet<ActionName>) {
+        if incoming.message.quarantined.is_some() {
+            return incoming.answer(Receipt::Quarantined);
+        }
+        incoming.answer(Receipt::Accepted);
+        self.count(&incoming.message);
+        incoming.start(&self.dispatch, sent, due);
+    }
+
+    fn count(&mut self, message: &NewMessage) {
+        if self.bodies.is_repeated(message) {
+            self.metrics.same_body_new_key.with([message.source.as_str()]).increment(1);
+        }
+        for event in &message.events {
+            let known = KNOWN_TYPES.iter().find(|known| **known == event.event.event_type);
+            let label = known.copied().unwrap_or("other");
+            self.metrics.events.with([label]).increment(1);
+            if event.deliveries.is_empty() {
+                self.metrics.unrouted_events.with([label]).increment(1);
+            }
+        }
+    }
+
+    /// Tells duplicates, our own earlier commits and reused keys apart.
+    async fn recognise(&mut self, mut known: Vec<Incoming>, sent: Instant) -> Vec<Incoming> {
+        let standing = loop {
+            let dedups: Vec<[u8; 32]> = known.iter().map(|known| known.message.dedup).collect();
+            let result = self.lane.existing(&dedups).await;
+            self.note(&result);
+            match result {
+                Ok(standing) => break standing,
+                Err(_) if self.give_up.is_cancelled() => return Vec::new(),
+                Err(_) => {
+                    known.retain(Incoming::is_wanted);
+                    if known.is_empty() {
+                        return known;
+                    }
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
+            }
+        };
+        let standing: HashMap<[u8; 32], Existing> =
+            standing.into_iter().map(|row| (row.dedup, row)).collect();
+        let mut again = Vec::new();
+        let mut due = HashSet::new();
+        for mut incoming in known {
+            let message = &incoming.message;
+            match standing.get(&message.dedup) {
+                // Removed by retention in between: it is new once more.
+                None => again.push(incoming),
+                Some(row) if row.id == message.id => {
+                    let sent = incoming.in_doubt.unwrap_or(sent);
+                    self.accept(incoming, sent, &mut due);
+                }
+                Some(_) if message.quarantined.is_some() => incoming.answer(Receipt::Quarantined),
+                Some(row) if plan::same_json(&row.body, &message.body) => {
+                    incoming.answer(Receipt::Duplicate);
+                }
+                Some(_) => {
+                    incoming.release();
+                    again.push(incoming.set_aside());
+                }
+            }
+        }
+        due.iter().for_each(|action| self.dispatch.made_due(action));
+        again
+    }
+}
+
+impl Incoming {
+    fn set_aside(mut self) -> Self {
+        let message = plan::set_aside(self.message.clone());
+        warn!(message = %message.id, source = %message.source, "quarantined: its key was used before with other JSON");
+        Self { message, answer: self.answer.take(), in_doubt: None, born: Vec::new() }
+    }
+}
+
+/// The last bodies, to notice equal ones under different keys.
+#[derive(Default)]
+struct RecentBodies {
+    hasher: RandomState,
+    seen: HashSet<u64>,
+    before: HashSet<u64>,
+}
+
+impl RecentBodies {
+    fn is_repeated(&mut self, message: &NewMessage) -> bool {
+        let hash = self.hasher.hash_one((message.source.as_str(), &message.body));
+        if self.seen.len() >= REMEMBERED {
+            self.before = std::mem::take(&mut self.seen);
+        }
+        !self.seen.insert(hash) || self.before.contains(&hash)
+    }
+}

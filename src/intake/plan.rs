@@ -1,0 +1,175 @@
+//! What a message causes: its identity, its events, their deliveries. No I/O.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    attio::envelope::{Envelope, without_lone_surrogates},
+    routing::RouteTable,
+    signature::VerifiedMessage,
+    store::{NewDelivery, NewEvent, NewMessage},
+};
+
+/// Why a message with a known key and other JSON is kept aside.
+const KEY_REUSED: &str = "its key was used before with other JSON";
+
+/// Plans a message. Deliveries are planned due; who is born leased is decided at the commit.
+pub(super) fn plan(message: &VerifiedMessage, routes: &RouteTable) -> NewMessage {
+    let id = Uuid::now_v7();
+    let source = message.source().clone();
+    let mut planned = NewMessage {
+        id,
+        dedup: [0; 32],
+        source,
+        webhook_id: None,
+        key: message.key().cloned(),
+        received_at: message.received_at(),
+        quarantined: None,
+        body: message.body().clone(),
+        events: Vec::new(),
+    };
+    match Envelope::read(message.body()) {
+        Ok(envelope) => {
+            planned.webhook_id = envelope.webhook_id;
+            planned.key = planned.key.or(envelope.event_id.map(Bytes::from));
+            planned.events = envelope
+                .events
+                .into_iter()
+                .map(|event| {
+                    let deliveries = routes.decide(&event).map(delivery).collect();
+                    NewEvent { id: Uuid::now_v7(), event, deliveries }
+                })
+                .collect();
+            planned.dedup = accepted_dedup(&planned);
+        }
+        Err(unreadable) => {
+            planned.quarantined = Some(unreadable.reason());
+            planned.dedup = quarantined_dedup(&planned);
+        }
+    }
+    planned
+}
+
+fn delivery(routed: crate::routing::Routed) -> NewDelivery {
+    NewDelivery {
+        id: Uuid::now_v7(),
+        route: routed.route,
+        action: routed.action,
+        order_key: routed.order_key,
+        lease: None,
+    }
+}
+
+/// The same message, kept aside because its key stands for other JSON.
+pub(super) fn set_aside(mut message: NewMessage) -> NewMessage {
+    message.quarantined = Some(KEY_REUSED);
+    message.events = Vec::new();
+    message.dedup = quarantined_dedup(&message);
+    message
+}
+
+/// The key, within its source and webhook; a message without one is always new.
+fn accepted_dedup(message: &NewMessage) -> [u8; 32] {
+    match &message.key {
+        Some(key) => {
+            hash(&[b"key", message.source.as_str().as_bytes(), webhook(message), key])
+        }
+        None => unkeyed_dedup(message),
+    }
+}
+
+/// The body counts too, so that retries of a quarantined message are recognised, and no key is
+/// taken away from a message that can be read.
+fn quarantined_dedup(message: &NewMessage) -> [u8; 32] {
+    match &message.key {
+        Some(key) => {
+            let body = Sha256::digest(&message.body);
+            let source = message.source.as_str().as_bytes();
+            hash(&[b"quarantine", source, webhook(message), key, &body])
+        }
+        None => unkeyed_dedup(message),
+    }
+}
+
+fn unkeyed_dedup(message: &NewMessage) -> [u8; 32] {
+    hash(&[b"unkeyed", message.id.as_bytes()])
+}
+
+fn webhook(message: &NewMessage) -> &[u8] {
+    message.webhook_id.as_deref().unwrap_or_default().as_bytes()
+}
+
+/// Each part with its length, so that no two lists of parts give the same bytes.
+fn hash(parts: &[&[u8]]) -> [u8; 32] {
+    let hash = parts.iter().fold(Sha256::new(), |hash, part| {
+        hash.chain_update((part.len() as u64).to_be_bytes()).chain_update(part)
+    });
+    hash.finalize().into()
+}
+
+/// Whether two bodies hold the same JSON.
+pub(super) fn same_json(one: &[u8], other: &[u8]) -> bool {
+    one == other || json(one).is_some_and(|one| Some(one) == json(other))
+}
+
+fn json(body: &[u8]) -> Option<serde_json::Value> {
+    let text = std::str::from_utf8(body).ok()?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_json::from_str(text).or_else(|_| serde_json::from_str(&without_lone_surrogates(text))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::signature::{ClaimedSignature, Keyring, sign};
+
+    fn verified(key: Option<&'static str>, body: &'static str) -> VerifiedMessage {
+        let secret = SecretString::from("0123456789abcdef");
+        let signature = sign(&secret, body.as_bytes());
+        let claimed = ClaimedSignature::read([signature.as_bytes()]).unwrap();
+        Keyring::new("crm".into(), &[secret])
+            .verify(claimed, key.map(Bytes::from), body.into(), OffsetDateTime::UNIX_EPOCH)
+            .unwrap()
+    }
+
+    fn dedup(key: Option<&'static str>, body: &'static str) -> [u8; 32] {
+        plan(&verified(key, body), &RouteTable::default()).dedup
+    }
+
+    const ONE: &str = r#"{"webhook_id":"w","events":[]}"#;
+    const OTHER: &str = r#"{"webhook_id":"v","events":[]}"#;
+
+    #[test]
+    fn the_key_within_its_webhook_decides_and_the_body_does_not() {
+        assert_eq!(dedup(Some("k"), ONE), dedup(Some("k"), r#"{"webhook_id":"w","events":[ ]}"#));
+        assert_ne!(dedup(Some("k"), ONE), dedup(Some("l"), ONE));
+        assert_ne!(dedup(Some("k"), ONE), dedup(Some("k"), OTHER));
+    }
+
+    #[test]
+    fn without_a_key_an_event_id_serves_or_the_message_is_new() {
+        let with_id = r#"{"webhook_id":"w","event_id":"e","events":[]}"#;
+        assert_eq!(dedup(None, with_id), dedup(None, with_id));
+        assert_ne!(dedup(None, ONE), dedup(None, ONE));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_quarantined_under_key_and_body() {
+        assert_eq!(plan(&verified(None, "x"), &RouteTable::default()).status(), "quarantined");
+        assert_eq!(dedup(Some("k"), "x"), dedup(Some("k"), "x"));
+        assert_ne!(dedup(Some("k"), "x"), dedup(Some("k"), "y"));
+        assert_ne!(dedup(None, "x"), dedup(None, "x"));
+    }
+
+    #[test]
+    fn the_same_json_may_be_written_in_other_bytes() {
+        assert!(same_json(br#"{"a":1,"b":[2]}"#, b"{ \"b\": [2], \"a\": 1 }"));
+        assert!(same_json("\u{feff}{}".as_bytes(), b"{}"));
+        assert!(!same_json(br#"{"a":1}"#, br#"{"a":2}"#));
+        assert!(!same_json(b"x", b"y") && same_json(b"x", b"x"));
+    }
+}

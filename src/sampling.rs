@@ -1,0 +1,93 @@
+//! The gauges that tell of the store: sampled, so that `/metrics` never scans a table.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{
+    dispatch::Limits,
+    store::{Backlog, Lane},
+    telemetry::{Metrics, error_text, unix_seconds},
+};
+
+/// How often the store is sampled.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// How often measurements are folded and the breakers looked at.
+const UPKEEP: Duration = Duration::from_secs(1);
+
+/// The label of actions that are configured no longer: names out of old rows are no closed set.
+const REMOVED: &str = "removed";
+
+/// Samples until `stop`.
+pub async fn run(
+    mut lane: Lane,
+    limits: Arc<Limits>,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) {
+    let mut since_sample = EVERY;
+    while !stop.is_cancelled() {
+        let paused = show_standing(&limits, &metrics);
+        metrics.upkeep();
+        if since_sample >= EVERY {
+            since_sample = Duration::ZERO;
+            match lane.backlog().await {
+                Ok(backlog) => {
+                    show_backlog(&backlog, &paused, &metrics);
+                    metrics.last_success.with(["sample"]).set(unix_seconds());
+                }
+                Err(error) => {
+                    metrics.store_errors.with(["sample"]).increment(1);
+                    warn!(error = error_text(&error), "could not sample the store");
+                }
+            }
+        }
+        stop.run_until_cancelled(tokio::time::sleep(UPKEEP)).await;
+        since_sample += UPKEEP;
+    }
+}
+
+/// Shows breakers and pauses. Returns which actions are configured, and whether each is paused.
+fn show_standing(limits: &Limits, metrics: &Metrics) -> HashMap<String, bool> {
+    let flag = |is: bool| if is { 1.0 } else { 0.0 };
+    let show = |(action, is_open, is_paused): (crate::name::ActionName, bool, bool)| {
+        metrics.breaker_open.with([action.as_str()]).set(flag(is_open));
+        metrics.action_paused.with([action.as_str()]).set(flag(is_paused));
+        (action.to_string(), is_paused)
+    };
+    limits.standing().into_iter().map(show).collect()
+}
+
+fn show_backlog(backlog: &[Backlog], paused: &HashMap<String, bool>, metrics: &Metrics) {
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+    let set = |action: &str, state: &str, count: u64| {
+        metrics.deliveries_open.with([action, state]).set(count as f64);
+    };
+    let (mut removed, mut oldest) = (0, Duration::ZERO);
+    let mut quiet: Vec<&String> = paused.keys().collect();
+    for row in backlog {
+        oldest = oldest.max(row.oldest_due);
+        let Some(&is_paused) = paused.get(&row.action) else {
+            removed += row.due + row.leased + row.orphaned;
+            continue;
+        };
+        quiet.retain(|action| **action != row.action);
+        let (due, held) = if is_paused { (0, row.due) } else { (row.due, 0) };
+        set(&row.action, "due", due);
+        set(&row.action, "paused", held);
+        set(&row.action, "leased", row.leased);
+        set(&row.action, "orphaned", row.orphaned);
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+        metrics.dead_letters.with([&row.action]).set(row.dead as f64);
+    }
+    for action in quiet {
+        for state in ["due", "paused", "leased", "orphaned"] {
+            set(action, state, 0);
+        }
+        metrics.dead_letters.with([action]).set(0.0);
+    }
+    set(REMOVED, "orphaned", removed);
+    metrics.oldest_due_seconds.with([]).set(oldest.as_secs_f64());
+}
