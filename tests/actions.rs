@@ -772,6 +772,19 @@ async fn neither_token_nor_address_of_slack_is_kept() {
 }
 
 #[tokio::test]
+async fn an_endless_answer_is_left_long_before_the_deadline() {
+    let head = "HTTP/1.1 500 No\r\ncontent-length: 99999999999\r\n\r\n";
+    let sink = Sink::start(head, Then::Repeat).await;
+    let slack = action(ActionKind::Slack(slack_post(&sink)));
+    let action = config::Action {
+        timeout: Duration::from_mins(5),
+        ..slack
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(30), perform(&action)).await;
+    retry(ended.expect("64 KiB are enough"));
+}
+
+#[tokio::test]
 async fn slack_is_guarded_too() {
     let sink = Sink::answering("200 OK").await;
     let slack = SlackAction {
