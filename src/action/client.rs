@@ -9,7 +9,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use reqwest::{Request, Response, StatusCode, header::RETRY_AFTER, redirect::Policy};
+use reqwest::{
+    Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, HeaderMap, RETRY_AFTER},
+    redirect::Policy,
+};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -91,16 +95,35 @@ impl Client {
         Ok(Self {
             http: http.map_err(|error| innermost(&error))?,
             timeout: config.timeout,
-            refusal: guard::check_literal(url.host())
-                .err()
-                .filter(|_| !allow_private),
+            refusal: guard::check_literal(url).err().filter(|_| !allow_private),
             mask,
         })
     }
 
-    /// The pool, to prepare requests with.
-    pub(super) fn http(&self) -> &reqwest::Client {
-        &self.http
+    /// Prepares a request, to be cloned for every attempt.
+    ///
+    /// User and password of the URL become a header, and its value one of the secrets.
+    ///
+    /// # Errors
+    ///
+    /// The URL cannot be sent.
+    pub(super) fn prepare(
+        &mut self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+    ) -> Result<Request, String> {
+        let request = self
+            .http
+            .request(method, url.clone())
+            .headers(headers)
+            .build();
+        let request = request.map_err(|error| error.without_url().to_string())?;
+        if let Some(value) = request.headers().get(AUTHORIZATION) {
+            self.mask
+                .add_header(&String::from_utf8_lossy(value.as_bytes()));
+        }
+        Ok(request)
     }
 
     /// Sends `request` and waits for the answer's head until the attempt's deadline, and after

@@ -79,11 +79,11 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Refuses a host that is written as an address and is not public.
+/// Refuses a URL whose host is written as an address and is not public.
 ///
 /// Such a host never reaches [`PublicOnly`], because there is no name to resolve.
-pub(super) fn check_literal(host: Option<url::Host<&str>>) -> Result<(), NotPublic> {
-    let address = match host {
+pub(super) fn check_literal(url: &url::Url) -> Result<(), NotPublic> {
+    let address = match url.host() {
         Some(url::Host::Ipv4(address)) => IpAddr::V4(address),
         Some(url::Host::Ipv6(address)) => IpAddr::V6(address),
         Some(url::Host::Domain(_)) | None => return Ok(()),
@@ -250,7 +250,7 @@ mod tests {
             "http://[::1]/",
         ] {
             let url = url::Url::parse(url).unwrap();
-            assert!(check_literal(url.host()).is_err(), "{url}");
+            assert!(check_literal(&url).is_err(), "{url}");
         }
     }
 }

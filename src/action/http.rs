@@ -79,22 +79,13 @@ impl Http {
         let method = method(http)?;
         let headers = headers(http)?;
         let body = body_template(http)?;
-        let client = Client::build(config, &http.url, http.allow_private, mask(http)).map_err(
-            |message| TemplateProblem {
-                field: "url",
-                message,
-            },
-        )?;
-        // The builder turns user and password of the URL into a header.
-        let request = client
-            .http()
-            .request(method, http.url.clone())
-            .headers(headers)
-            .build();
-        let prototype = request.map_err(|error| TemplateProblem {
+        let of_url = |message| TemplateProblem {
             field: "url",
-            message: error.without_url().to_string(),
-        })?;
+            message,
+        };
+        let mut client =
+            Client::build(config, &http.url, http.allow_private, mask(http)).map_err(of_url)?;
+        let prototype = client.prepare(method, &http.url, headers).map_err(of_url)?;
         let signer = http.signing_secret.as_ref().map(Signer::new);
         Ok(Self {
             client,
@@ -215,10 +206,14 @@ fn standard_body(job: &Job) -> Vec<u8> {
 }
 
 fn method(http: &HttpAction) -> Result<Method, TemplateProblem> {
-    Method::from_bytes(http.method.as_bytes()).map_err(|_| TemplateProblem {
+    let problem = |what: &str| TemplateProblem {
         field: "method",
-        message: format!("`{}` is not an HTTP method", http.method.escape_debug()),
-    })
+        message: format!("`{}` {what}", http.method.escape_debug()),
+    };
+    if http.method.contains(|char: char| char.is_ascii_lowercase()) {
+        return Err(problem("must be written in capitals"));
+    }
+    Method::from_bytes(http.method.as_bytes()).map_err(|_| problem("is not an HTTP method"))
 }
 
 fn headers(http: &HttpAction) -> Result<HeaderMap, TemplateProblem> {
@@ -279,4 +274,20 @@ fn mask(http: &HttpAction) -> Mask {
 
 fn ascii(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("letters, digits and signs of ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_that_of_the_published_test_vector() {
+        let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let signer = Signer::new(&SigningKey(key.into()));
+        let body = br#"{"test": 2432232314}"#;
+        assert_eq!(
+            signer.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body),
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
+    }
 }

@@ -92,7 +92,9 @@ mod tests {
 
     fn mask(secrets: &[&str]) -> Mask {
         let mut mask = Mask::default();
-        secrets.iter().for_each(|secret| mask.add(secret));
+        for secret in secrets {
+            mask.add(secret);
+        }
         mask
     }
 

@@ -29,7 +29,7 @@ pub enum Action {
     /// A Slack message.
     Slack(Box<slack::Slack>),
     /// A line in the log.
-    Log(log::Log),
+    Log(Box<log::Log>),
 }
 
 /// Why an action cannot be made from its configuration. Holds no secret.
@@ -111,7 +111,7 @@ impl Action {
         Ok(match &config.kind {
             ActionKind::Http(http) => Self::Http(Box::new(http::Http::build(config, http)?)),
             ActionKind::Slack(slack) => Self::Slack(Box::new(slack::Slack::build(config, slack)?)),
-            ActionKind::Log(log) => Self::Log(log::Log::build(config, log)?),
+            ActionKind::Log(log) => Self::Log(Box::new(log::Log::build(config, log)?)),
         })
     }
 

@@ -4,9 +4,11 @@
 //! done. <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks> and
 //! <https://docs.slack.dev/reference/methods/chat.postMessage>.
 
+use std::time::Duration;
+
 use reqwest::{
     Body, Method, Request,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -48,7 +50,7 @@ pub struct Slack {
     prototype: Request,
     channel: Option<String>,
     text: Template,
-    timeout: std::time::Duration,
+    timeout: Duration,
 }
 
 #[derive(Serialize)]
@@ -74,14 +76,15 @@ impl Slack {
     pub fn build(config: &config::Action, slack: &SlackAction) -> Result<Self, TemplateProblem> {
         let text = text(slack)?;
         let url = address(&slack.target)?;
-        let client = Client::build(config, &url, slack.allow_private, mask(&slack.target, &url))
-            .map_err(|message| TemplateProblem {
-                field: "url",
-                message,
-            })?;
-        let mut prototype = Request::new(Method::POST, url);
+        let of_url = |message| TemplateProblem {
+            field: address_field(&slack.target),
+            message,
+        };
+        let mask = mask(&slack.target, &url);
+        let mut client = Client::build(config, &url, slack.allow_private, mask).map_err(of_url)?;
+        let mut headers = HeaderMap::new();
         let json = HeaderValue::from_static("application/json; charset=utf-8");
-        prototype.headers_mut().insert(CONTENT_TYPE, json);
+        headers.insert(CONTENT_TYPE, json);
         let mut channel = None;
         if let SlackTarget::Post {
             token,
@@ -89,11 +92,12 @@ impl Slack {
             ..
         } = &slack.target
         {
-            prototype
-                .headers_mut()
-                .insert(AUTHORIZATION, bearer(token)?);
+            headers.insert(AUTHORIZATION, bearer(token)?);
             channel = Some(target.clone());
         }
+        let prototype = client
+            .prepare(Method::POST, &url, headers)
+            .map_err(of_url)?;
         Ok(Self {
             client,
             prototype,
@@ -128,9 +132,18 @@ impl Slack {
                 ..Failure::default()
             })
         })?;
+        let answer = self.client.send(self.request(&text), self.timeout).await?;
+        self.client.check(&answer)?;
+        self.check_outcome(&answer)?;
+        Ok(Done {
+            status: Some(answer.status.as_u16()),
+        })
+    }
+
+    fn request(&self, text: &str) -> Request {
         let message = Message {
             channel: self.channel.as_deref(),
-            text: &text,
+            text,
         };
         let message = serde_json::to_vec(&message).expect("plain text always becomes JSON");
         let mut request = self
@@ -138,12 +151,7 @@ impl Slack {
             .try_clone()
             .expect("a request without a body can be cloned");
         *request.body_mut() = Some(Body::from(message));
-        let answer = self.client.send(request, self.timeout).await?;
-        self.client.check(&answer)?;
-        self.check_outcome(&answer)?;
-        Ok(Done {
-            status: Some(answer.status.as_u16()),
-        })
+        request
     }
 
     /// What the body of a 2xx says: webhooks say `ok`, the API a JSON object.
@@ -187,7 +195,7 @@ fn address(target: &SlackTarget) -> Result<Url, TemplateProblem> {
     match target {
         SlackTarget::Webhook(url) => {
             Url::parse(url.expose_secret()).map_err(|error| TemplateProblem {
-                field: "url",
+                field: address_field(target),
                 message: format!("is not a URL: {error}"),
             })
         }
@@ -199,6 +207,14 @@ fn address(target: &SlackTarget) -> Result<Url, TemplateProblem> {
             ));
             Ok(url)
         }
+    }
+}
+
+/// The field of the action's table that holds the address.
+fn address_field(target: &SlackTarget) -> &'static str {
+    match target {
+        SlackTarget::Webhook(_) => "webhook",
+        SlackTarget::Post { .. } => "base_url",
     }
 }
 

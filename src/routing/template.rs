@@ -118,6 +118,10 @@ impl Template {
             route => job.route.as_str(),
             attempt => job.attempt,
         };
+        self.write(values)
+    }
+
+    fn write(&self, values: Value) -> Result<String, TemplateError> {
         let template = self
             .environment
             .get_template(NAME)

@@ -32,12 +32,16 @@ pub(super) fn check(
             .perform_test(kind, &[Value::from(name)])
             .unwrap_or(false)
     };
-    let is_global = |name: &str| environment.globals().any(|(global, _)| global == name);
+    let is_unknown = |name: &str| {
+        used.contains(name)
+            && !names.contains(&name)
+            && !environment.globals().any(|(global, _)| global == name)
+    };
     for code in std::iter::once(&compiled.instructions).chain(compiled.blocks.values()) {
         for (index, instruction) in (0..).map_while(|index| Some((index, code.get(index)?))) {
             let problem = match instruction {
                 Instruction::Lookup(name) | Instruction::CallFunction(name, _)
-                    if used.contains(*name) && !names.contains(name) && !is_global(name) =>
+                    if is_unknown(name) =>
                 {
                     unknown_name(name, names)
                 }
@@ -55,7 +59,11 @@ pub(super) fn check(
             return Err(TemplateError::at(source, offset(code, index), problem));
         }
     }
-    Ok(used.into_iter().collect())
+    // No instruction of its own, as a name that only a macro closes over.
+    match used.iter().find(|name| is_unknown(name)) {
+        Some(name) => Err(TemplateError::at(source, None, unknown_name(name, names))),
+        None => Ok(used.into_iter().collect()),
+    }
 }
 
 fn offset(code: &Instructions<'_>, index: u32) -> Option<usize> {
