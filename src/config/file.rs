@@ -1,7 +1,8 @@
 //! What was typed: the keys of the file, each with its meaning, unit and default.
 //!
 //! These structs are the only list of keys there is; the JSON Schema, the unknown-key check and
-//! its suggestions all come from them. Nothing is required here: `check` says what is missing.
+//! its suggestions all come from them. Serde requires nothing here, so that one key can be read alone;
+//! `required` speaks to the schema, and `check` says what is missing.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +65,7 @@ pub struct Server {
 
 /// PEM files, reread when they change.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The path of the certificate chain.
     #[schemars(required)]
@@ -95,7 +96,7 @@ pub struct Store {
 
 /// One Attio webhook.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Source {
     /// Its name, in metrics and commands.
     #[schemars(required)]
@@ -111,7 +112,7 @@ pub struct Source {
 
 /// Access to Attio's API.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Attio {
     /// A reference to the workspace's token.
     #[schemars(required)]
@@ -148,7 +149,7 @@ macro_rules! action {
     ($(#[$doc:meta])* $name:ident { $($fields:tt)* }) => {
         $(#[$doc])*
         #[derive(Debug, Default, Deserialize, JsonSchema)]
-        #[serde(default, deny_unknown_fields)]
+        #[serde(deny_unknown_fields)]
         pub struct $name {
             $($fields)*
             /// The total deadline of one attempt, at most "5m". Default "10s".
@@ -159,6 +160,7 @@ macro_rules! action {
             /// Attempts of this process, such as "50/s". Default: no limit.
             pub rate: Option<Frequency>,
             /// When to try again.
+            #[serde(default)]
             pub retry: Retry,
         }
     };
@@ -175,6 +177,7 @@ action! {
         /// A reference to the Standard Webhooks secret: "whsec_" and the base64 of 24 to 64 bytes.
         pub signing_secret: Option<Reference>,
         /// Further headers. A value is a reference, or a literal where the name carries no secret.
+        #[serde(default)]
         pub headers: BTreeMap<String, ReferenceOrText>,
         /// A template that makes the body. Default: the event and its delivery as JSON.
         pub body: Option<String>,
@@ -242,7 +245,7 @@ pub struct Retry {
 
 /// A rule: which events go to which actions.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Route {
     /// Its name, in metrics and commands.
     #[schemars(required)]
@@ -255,10 +258,12 @@ pub struct Route {
     /// The id of the list that the event must be about.
     pub list: Option<String>,
     /// Ids of attributes, one of which must have changed. Default: any.
+    #[serde(default)]
     pub changed: Vec<String>,
     /// A condition over event, record, entry, actor. Not in this version.
     pub when: Option<String>,
     /// Actors whose events are left alone: a type such as "system", or "type:id". Default: none.
+    #[serde(default)]
     pub ignore_actors: Vec<String>,
     /// What deliveries are kept in order by. Default "none".
     pub order_by: Option<OrderBy>,
