@@ -74,9 +74,9 @@ pub fn parse(
             Some(check::check(&typed, &document, outside, &mut report))
         }
         Err(errors) => {
-            errors
-                .into_iter()
-                .for_each(|error| broken(text, error, &mut report));
+            for error in errors {
+                broken(text, error, &mut report);
+            }
             None
         }
     };

@@ -13,7 +13,7 @@ use crate::{
     name::ActionName,
 };
 
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(300);
+const LONGEST_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// What every kind has.
 struct Common<'f> {
@@ -121,7 +121,7 @@ fn concurrency(
 }
 
 fn retry(check: &mut Check<'_, '_>, place: &Place, typed: &file::Retry) -> meant::Retry {
-    let (default_first, default_max) = (Duration::from_secs(2), Duration::from_secs(3_600));
+    let (default_first, default_max) = (Duration::from_secs(2), Duration::from_hours(1));
     let first = check.interval(
         &place.key("first"),
         typed.first.as_ref(),

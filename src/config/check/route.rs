@@ -119,6 +119,15 @@ fn attio_id(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> String {
 }
 
 fn actors(check: &mut Check<'_, '_>, place: &Place, typed: &[String]) -> Vec<ActorPattern> {
+    if ACTOR_TYPES
+        .iter()
+        .all(|known| typed.iter().any(|typed| typed == known))
+    {
+        check.warning(
+            place,
+            "every type of actor is left alone, so next to nothing is left",
+        );
+    }
     let patterns = typed.iter().enumerate();
     patterns
         .filter_map(|(at, typed)| actor(check, &place.index(at), typed))

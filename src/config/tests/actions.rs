@@ -29,7 +29,7 @@ fn an_action_has_all_defaults() {
     assert_eq!(action.timeout, Duration::from_secs(10));
     assert_eq!(action.concurrency, 8);
     assert!(action.rate.is_none());
-    let (first, max) = (Duration::from_secs(2), Duration::from_secs(3_600));
+    let (first, max) = (Duration::from_secs(2), Duration::from_hours(1));
     assert_eq!(
         action.retry,
         Retry {
@@ -55,7 +55,7 @@ fn an_action_comes_out_as_it_is_meant() {
     let action = &config.actions[0];
     assert_eq!(
         (action.timeout, action.concurrency),
-        (Duration::from_secs(300), 32)
+        (Duration::from_mins(5), 32)
     );
     assert_eq!(action.rate, Some(Rate { per_second: 0.5 }));
     let (first, max) = (Duration::from_millis(1), Duration::from_secs(1));

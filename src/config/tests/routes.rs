@@ -129,6 +129,19 @@ fn an_actor_that_attio_does_not_have_is_a_warning() {
 }
 
 #[test]
+fn actors_that_leave_nothing_are_a_warning() {
+    found(
+        "on = [\"*\"]\nignore_actors = [\"system:x\"]",
+        "the system actor has no id",
+    );
+    let all = "\"system\", \"app\", \"api-token\", \"workspace-member\"";
+    found(
+        &format!("on = [\"*\"]\nignore_actors = [{all}]"),
+        "Warning 7:17 every type of actor",
+    );
+}
+
+#[test]
 fn two_routes_cannot_share_a_name() {
     let second = "[[routes]]\nname = \"all\"\non = [\"*\"]\nto = [\"log\"]";
     one_problem(

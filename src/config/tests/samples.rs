@@ -142,3 +142,12 @@ fn every_key_of_the_schema_says_what_it_means() {
         }
     }
 }
+
+#[test]
+fn the_schema_for_editors_is_the_one_that_the_command_prints() {
+    let kept: serde_json::Value = serde_json::from_str(&sample("relay.schema.json")).unwrap();
+    assert!(
+        kept == json_schema(),
+        "run `attio-relay schema > config/relay.schema.json`"
+    );
+}

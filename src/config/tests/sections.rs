@@ -17,8 +17,8 @@ fn a_file_with_one_source_has_all_defaults() {
     assert_eq!(config.server.drain_delay, Duration::from_secs(10));
     assert_eq!(config.server.max_connections, 8_192);
     assert_eq!(config.store.url.expose_secret(), "sqlite:attio-relay.db");
-    assert_eq!(config.store.dedup_window, Duration::from_secs(30 * 86_400));
-    assert_eq!(config.store.retention, Duration::from_secs(30 * 86_400));
+    assert_eq!(config.store.dedup_window, Duration::from_hours(30 * 24));
+    assert_eq!(config.store.retention, Duration::from_hours(30 * 24));
     assert!(config.store.migrate && !config.store.allow_fsync_off);
     assert_eq!(config.worker.concurrency, 64);
     assert_eq!(config.alerts.after_failures, 5);
