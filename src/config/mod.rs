@@ -74,9 +74,9 @@ pub fn parse(
             Some(check::check(&typed, &document, outside, &mut report))
         }
         Err(errors) => {
-            errors
-                .into_iter()
-                .for_each(|error| broken(text, error, &mut report));
+            for error in errors {
+                broken(text, error, &mut report);
+            }
             None
         }
     };
@@ -87,22 +87,21 @@ pub fn parse(
     }
 }
 
-// Where the syntax is wrong nobody knows which values are secrets, so none of the lines that may
-// be shown keeps one.
+// Where the syntax is wrong nobody knows which values are secrets: of the lines that may be shown,
+// only a known key at the start stays readable.
 fn broken(text: &str, error: document::SyntaxError, report: &mut problem::Report) {
-    let start = text[..error.span.start]
+    // What is missing at the end of the file is missing after its last word.
+    let last = text.trim_end().len();
+    let span = error.span.start.min(last)..error.span.end.min(last);
+    let start = text[..span.start]
         .rfind('\n')
         .map_or(0, |newline| newline + 1);
-    let end = text[error.span.end..]
+    let end = text[span.end..]
         .find('\n')
-        .map_or(text.len(), |at| error.span.end + at);
-    let value = text[start..end]
-        .find('=')
-        .map_or(start, |equals| start + equals);
-    let is_header = text[start..].trim_start().starts_with('[');
-    if !is_header {
-        report.mask(value..end);
-    }
-    report.error(error.span, error.message);
+        .map_or(text.len(), |at| span.end + at);
+    report.mask(start + schema::known_start(&text[start..end])..end);
+    report.error(span, error.message);
 }
 
+#[cfg(test)]
+mod tests;

@@ -98,7 +98,7 @@ impl Problem {
 pub struct Problems {
     name: String,
     text: Option<String>,
-    problems: Vec<Problem>,
+    found: Vec<Problem>,
 }
 
 impl Problems {
@@ -116,7 +116,7 @@ impl Problems {
         Self {
             name: name.to_owned(),
             text: Some(masked(text, &masks)),
-            problems,
+            found: problems,
         }
     }
 
@@ -128,25 +128,25 @@ impl Problems {
         Self {
             name: name.to_owned(),
             text: None,
-            problems: report.problems,
+            found: report.problems,
         }
     }
 
     /// Each problem, in the file's order.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
-        self.problems.iter()
+        self.found.iter()
     }
 
     /// Nothing is wrong.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.problems.is_empty()
+        self.found.is_empty()
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.problems.len()
+        self.found.len()
     }
 
     /// At least one is an error: the configuration may not be used.

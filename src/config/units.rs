@@ -84,7 +84,7 @@ impl<M, P: Fn(&str) -> Result<M, String>> de::Visitor<'_> for Text<M, P> {
 }
 
 /// The longest duration that is taken: a hundred years, which every clock and database can add.
-const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
+const LONGEST: Duration = Duration::from_hours(24 * 36_500);
 
 fn interval(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text)?;
@@ -266,9 +266,9 @@ mod tests {
     fn durations_have_a_unit() {
         assert_eq!(interval("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(interval("10s"), Ok(Duration::from_secs(10)));
-        assert_eq!(interval("5m"), Ok(Duration::from_secs(300)));
-        assert_eq!(interval("2h"), Ok(Duration::from_secs(7_200)));
-        assert_eq!(interval("30d"), Ok(Duration::from_secs(2_592_000)));
+        assert_eq!(interval("5m"), Ok(Duration::from_mins(5)));
+        assert_eq!(interval("2h"), Ok(Duration::from_hours(2)));
+        assert_eq!(interval("30d"), Ok(Duration::from_hours(720)));
         for wrong in [
             "",
             "10",

@@ -34,7 +34,6 @@ pub fn check(
     outside: &Outside<'_>,
     report: &mut Report,
 ) -> Config {
-    let root = Place::root();
     let mut check = Check {
         document,
         outside,
@@ -54,20 +53,9 @@ pub fn check(
         alerts: alerts(&mut check, &typed.alerts),
         worker,
     };
-    action::unused(&mut check, &config);
-    if !check.is_typed(&root.key("sources")) {
-        check
-            .error(
-                &root,
-                "no source is configured, so nothing could ever be received",
-            )
-            .help("add a `[[sources]]` with name, path and secrets");
-    }
-    if !check.is_typed(&root.key("routes")) {
-        check.warning(
-            &root,
-            "no route is configured: events are kept and counted, and go nowhere",
-        );
+    // A route that could not be read may well be the one that leads to an action.
+    if config.routes.len() == typed.routes.len() {
+        action::unused(&mut check, &config);
     }
     config
 }
@@ -90,6 +78,16 @@ impl Check<'_, '_> {
 
     fn is_typed(&self, place: &Place) -> bool {
         self.document.value(place).is_some()
+    }
+
+    /// Nothing was typed here, or a list without elements.
+    fn is_empty(&self, list: &Place) -> bool {
+        self.document.value(list).is_none_or(|value| {
+            value
+                .get_ref()
+                .as_array()
+                .is_some_and(|list| list.is_empty())
+        })
     }
 
     /// A key that must be there; one that is there and wrong has been reported already.

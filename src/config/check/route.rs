@@ -16,11 +16,15 @@ use crate::{
 /// Who can do something in Attio: <https://docs.attio.com/docs/actors>.
 const ACTOR_TYPES: [&str; 4] = ["api-token", "app", "system", "workspace-member"];
 
-/// Ends every refusal of a key that needs Attio's API.
-const NEEDS_ATTIO: &str = "needs the Attio-aware part, which this version does not have yet";
+/// Ends every refusal of what cannot be decided from an event alone.
+const NEEDS_ATTIO: &str = "the Attio-aware part, which this version does not have yet";
 
 pub(super) fn routes(check: &mut Check<'_, '_>, typed: &[file::Route]) -> Vec<meant::Route> {
     let list = Place::root().key("routes");
+    if check.is_empty(&list) {
+        let message = "no route is configured: events are kept and counted, and go nowhere";
+        check.warning(&list, message);
+    }
     unique(
         check,
         &list,
@@ -32,15 +36,6 @@ pub(super) fn routes(check: &mut Check<'_, '_>, typed: &[file::Route]) -> Vec<me
         .enumerate()
         .filter_map(|(index, typed)| route(check, &list.index(index), typed))
         .collect()
-}
-
-impl Check<'_, '_> {
-    pub(super) fn route_count(&self) -> usize {
-        let routes = self.document.value(&Place::root().key("routes"));
-        routes
-            .and_then(|routes| routes.get_ref().as_array())
-            .map_or(0, |list| list.iter().len())
-    }
 }
 
 fn route(check: &mut Check<'_, '_>, place: &Place, typed: &file::Route) -> Option<meant::Route> {
@@ -104,7 +99,7 @@ fn refuse_later_keys(check: &mut Check<'_, '_>, place: &Place, typed: &file::Rou
     ];
     for (key, is_wanted) in later {
         if is_wanted {
-            check.error(&place.key(key), format!("`{key}` {NEEDS_ATTIO}"));
+            check.error(&place.key(key), format!("`{key}` needs {NEEDS_ATTIO}"));
         }
     }
 }
@@ -115,12 +110,24 @@ fn attio_id(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> String {
         return id.hyphenated().to_string();
     }
     check
-        .error(place, format!("`{typed}` is a slug, which {NEEDS_ATTIO}"))
+        .error(
+            place,
+            format!("`{typed}` is no id; a slug needs {NEEDS_ATTIO}"),
+        )
         .help("use the id, a UUID as it stands in the events");
     typed.to_owned()
 }
 
 fn actors(check: &mut Check<'_, '_>, place: &Place, typed: &[String]) -> Vec<ActorPattern> {
+    if ACTOR_TYPES
+        .iter()
+        .all(|known| typed.iter().any(|typed| typed == known))
+    {
+        check.warning(
+            place,
+            "every type of actor is left alone, so next to nothing is left",
+        );
+    }
     let patterns = typed.iter().enumerate();
     patterns
         .filter_map(|(at, typed)| actor(check, &place.index(at), typed))
@@ -130,7 +137,7 @@ fn actors(check: &mut Check<'_, '_>, place: &Place, typed: &[String]) -> Vec<Act
 fn actor(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> Option<ActorPattern> {
     if typed == "self" {
         check
-            .error(place, format!("`self` {NEEDS_ATTIO}"))
+            .error(place, format!("`self` needs {NEEDS_ATTIO}"))
             .help("name the token: \"api-token:ID\", as `actor` stands in its events");
         return None;
     }

@@ -10,18 +10,13 @@ const SHORTEST_SECRET: usize = 16;
 
 pub(super) fn sources(check: &mut Check<'_, '_>, typed: &[file::Source]) -> Vec<meant::Source> {
     let list = Place::root().key("sources");
-    if typed.is_empty()
-        && check.document.value(&list).is_some_and(|value| {
-            value
-                .get_ref()
-                .as_array()
-                .is_some_and(|list| list.is_empty())
-        })
-    {
-        check.error(
-            &list,
-            "no source is configured, so nothing could ever be received",
-        );
+    if check.is_empty(&list) {
+        check
+            .error(
+                &list,
+                "no source is configured, so nothing could ever be received",
+            )
+            .help("add a `[[sources]]` with name, path and secrets");
     }
     unique(
         check,

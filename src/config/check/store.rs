@@ -12,7 +12,7 @@ use crate::config::{
     secret::{ReferenceOrText, Typed},
 };
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 pub(super) fn store(check: &mut Check<'_, '_>, typed: &file::Store) -> meant::Store {
     let place = Place::root().key("store");
@@ -82,6 +82,11 @@ enum Kind {
 // Never quotes the address.
 fn kind(url: &str) -> Result<Kind, String> {
     if let Some(path) = url.strip_prefix("sqlite:") {
+        if path.contains(":memory:") || path.contains("mode=memory") {
+            return Err(
+                "sqlite: a database in memory would forget what was acknowledged".to_owned(),
+            );
+        }
         let is_named = !path.trim_start_matches('/').is_empty();
         return is_named
             .then_some(Kind::Open)
@@ -125,6 +130,7 @@ mod tests {
             "mysql://canary",
             "canary.db",
             "sqlite:",
+            "sqlite::memory:",
         ];
         for url in wrong {
             let why = literal(&url.into()).unwrap_err();

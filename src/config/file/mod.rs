@@ -1,17 +1,21 @@
 //! What was typed: the keys of the file, each with its meaning, unit and default.
 //!
 //! These structs are the only list of keys there is; the JSON Schema, the unknown-key check and
-//! its suggestions all come from them. Nothing is required here: `check` says what is missing.
+//! its suggestions all come from them. Serde requires nothing here, so that one key can be read alone;
+//! `required` speaks to the schema, and `check` says what is missing.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::action::{Action, Http, Log, Method, Retry, Slack};
 use super::{
     secret::{Reference, ReferenceOrText},
     units::{Address, Count, Day, Frequency, Interval, Size, WebUrl},
 };
+
+mod action;
 
 /// The configuration of attio-relay.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -64,7 +68,7 @@ pub struct Server {
 
 /// PEM files, reread when they change.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The path of the certificate chain.
     #[schemars(required)]
@@ -95,7 +99,7 @@ pub struct Store {
 
 /// One Attio webhook.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Source {
     /// Its name, in metrics and commands.
     #[schemars(required)]
@@ -111,12 +115,12 @@ pub struct Source {
 
 /// Access to Attio's API.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Attio {
     /// A reference to the workspace's token.
     #[schemars(required)]
     pub token: Option<Reference>,
-    /// Where the API is. Default "https://api.attio.com".
+    /// Where the API is. Default `https://api.attio.com`.
     pub base_url: Option<WebUrl>,
     /// Reads of this process; Attio allows 100/s in all. Default "40/s".
     pub reads: Option<Frequency>,
@@ -132,117 +136,9 @@ pub struct Worker {
     pub concurrency: Option<Count>,
 }
 
-/// A destination.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Action {
-    /// An HTTP request.
-    Http(Http),
-    /// A Slack message.
-    Slack(Slack),
-    /// A line in the log.
-    Log(Log),
-}
-
-macro_rules! action {
-    ($(#[$doc:meta])* $name:ident { $($fields:tt)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Default, Deserialize, JsonSchema)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct $name {
-            $($fields)*
-            /// The total deadline of one attempt, at most "5m". Default "10s".
-            pub timeout: Option<Interval>,
-            /// Attempts at once in this process, at most half of `worker.concurrency`. Default 8,
-            /// or that half.
-            pub concurrency: Option<Count>,
-            /// Attempts of this process, such as "50/s". Default: no limit.
-            pub rate: Option<Frequency>,
-            /// When to try again.
-            pub retry: Retry,
-        }
-    };
-}
-
-action! {
-    /// An HTTP request.
-    Http {
-        /// Where to; never a template.
-        #[schemars(required)]
-        pub url: Option<WebUrl>,
-        /// The request's method. Default "POST".
-        pub method: Option<Method>,
-        /// A reference to the Standard Webhooks secret: "whsec_" and the base64 of 24 to 64 bytes.
-        pub signing_secret: Option<Reference>,
-        /// Further headers. A value is a reference, or a literal where the name carries no secret.
-        pub headers: BTreeMap<String, ReferenceOrText>,
-        /// A template that makes the body. Default: the event and its delivery as JSON.
-        pub body: Option<String>,
-        /// May connect to private, loopback and link-local addresses. Default false.
-        pub allow_private: Option<bool>,
-    }
-}
-
-action! {
-    /// A Slack message: to an incoming webhook, or by a bot to a channel or a person.
-    Slack {
-        /// A reference to the address of an incoming webhook. Either this or `token`.
-        pub webhook: Option<Reference>,
-        /// A reference to a bot's token; with `channel` or `user`.
-        pub token: Option<Reference>,
-        /// With `token`: the channel to post to, "C…" or "#name".
-        pub channel: Option<String>,
-        /// With `token`: the person to write to, "U…".
-        pub user: Option<String>,
-        /// With `token`: where Slack's API is. Default "https://slack.com/api".
-        pub base_url: Option<WebUrl>,
-        /// The template of the message's text.
-        #[schemars(required)]
-        pub text: Option<String>,
-        /// May connect to private, loopback and link-local addresses. Default false.
-        pub allow_private: Option<bool>,
-    }
-}
-
-action! {
-    /// A line in the log.
-    Log {
-        /// The template of the line. Default: the event's type and ids.
-        pub text: Option<String>,
-    }
-}
-
-/// A request's method.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Method {
-    /// Add something.
-    Post,
-    /// Set something.
-    Put,
-    /// Change something.
-    Patch,
-    /// Remove something.
-    Delete,
-}
-
-/// When to try again: exponential back-off with full jitter.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Retry {
-    /// Tries in all, the first included. Default 15.
-    pub attempts: Option<Count>,
-    /// The longest wait after the first try. Default "2s".
-    pub first: Option<Interval>,
-    /// What each further longest wait is multiplied by, at least 1. Default 2.0.
-    pub factor: Option<f64>,
-    /// The longest wait of all; a destination's Retry-After is obeyed up to it. Default "1h".
-    pub max: Option<Interval>,
-}
-
 /// A rule: which events go to which actions.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Route {
     /// Its name, in metrics and commands.
     #[schemars(required)]
@@ -255,10 +151,12 @@ pub struct Route {
     /// The id of the list that the event must be about.
     pub list: Option<String>,
     /// Ids of attributes, one of which must have changed. Default: any.
+    #[serde(default)]
     pub changed: Vec<String>,
     /// A condition over event, record, entry, actor. Not in this version.
     pub when: Option<String>,
     /// Actors whose events are left alone: a type such as "system", or "type:id". Default: none.
+    #[serde(default)]
     pub ignore_actors: Vec<String>,
     /// What deliveries are kept in order by. Default "none".
     pub order_by: Option<OrderBy>,

@@ -1,7 +1,4 @@
-//! Reads tables into the structs of `file`, leniently: every wrong key and value is reported at
-//! its own place, and what is right is kept.
-//!
-//! The known keys come from the structs' own schemas, so that there is no second list of them.
+//! One table into one struct, key by key.
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -11,158 +8,33 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::{
+use crate::config::{
     document::{Document, Place},
-    file,
     problem::Report,
     secret, suggest,
 };
 
-/// The kinds of action that the contract knows and this version does not.
-const LATER_KINDS: [&str; 9] = [
-    "postgres", "attio", "nats", "amqp", "kafka", "sqs", "sns", "s3", "redis",
-];
-
 /// A struct of `file`: read key by key, nothing required.
-trait Section: DeserializeOwned + JsonSchema + Default {}
+pub(super) trait Section: DeserializeOwned + JsonSchema + Default {}
 impl<T: DeserializeOwned + JsonSchema + Default> Section for T {}
 
-/// Reads the whole document; what is wrong goes to the report and is left at its default.
-#[must_use]
-pub fn read(document: &Document<'_>, report: &mut Report) -> file::File {
-    Reader { document, report }.file()
-}
-
-struct Reader<'r, 't> {
-    document: &'r Document<'t>,
-    report: &'r mut Report,
+/// One run over one document.
+pub(super) struct Reader<'r, 't> {
+    pub(super) document: &'r Document<'t>,
+    pub(super) report: &'r mut Report,
 }
 
 type Key<'t> = Spanned<DeString<'t>>;
 
 impl<'r, 't> Reader<'r, 't> {
-    fn file(&mut self) -> file::File {
-        let root = Place::root();
-        let apart = [
-            "server", "store", "sources", "attio", "worker", "actions", "routes", "alerts",
-        ];
-        let mut file: file::File = self.table(&root, &apart);
-        file.server = self.server(&root.key("server"));
-        file.store = self.table(&root.key("store"), &[]);
-        file.sources = self.list(&root.key("sources"));
-        file.attio = self.optional(&root.key("attio"));
-        file.worker = self.table(&root.key("worker"), &[]);
-        for (name, place) in self.keys(&root.key("actions")) {
-            file.actions
-                .extend(self.action(&place).map(|action| (name, action)));
-        }
-        file.routes = self.list(&root.key("routes"));
-        file.alerts = self.table(&root.key("alerts"), &[]);
-        file
-    }
-
-    fn server(&mut self, place: &Place) -> file::Server {
-        let server: file::Server = self.table(place, &["tls"]);
-        file::Server {
-            tls: self.optional(&place.key("tls")),
-            ..server
-        }
-    }
-
-    fn action(&mut self, place: &Place) -> Option<file::Action> {
-        self.table_at(place)?;
-        match self.kind(place)?.as_str() {
-            "http" => {
-                let http: file::Http = self.table(place, &["kind", "retry", "headers"]);
-                let retry = self.table(&place.key("retry"), &[]);
-                let headers = self.headers(&place.key("headers"));
-                Some(file::Action::Http(file::Http {
-                    retry,
-                    headers,
-                    ..http
-                }))
-            }
-            "slack" => {
-                let slack: file::Slack = self.table(place, &["kind", "retry"]);
-                let retry = self.table(&place.key("retry"), &[]);
-                Some(file::Action::Slack(file::Slack { retry, ..slack }))
-            }
-            "log" => {
-                let log: file::Log = self.table(place, &["kind", "retry"]);
-                let retry = self.table(&place.key("retry"), &[]);
-                Some(file::Action::Log(file::Log { retry, ..log }))
-            }
-            kind => {
-                self.mask_all(place);
-                self.unknown_kind(place, kind);
-                None
-            }
-        }
-    }
-
-    fn kind(&mut self, place: &Place) -> Option<String> {
-        let at = self.document.span_of(&place.key("kind"));
-        let Some(kind) = self.document.value(&place.key("kind")) else {
-            self.mask_all(place);
-            self.report
-                .error(at, "an action needs a `kind`: http, slack or log");
-            return None;
-        };
-        let kind = kind.get_ref().as_str().map(ToOwned::to_owned);
-        if kind.is_none() {
-            self.mask_all(place);
-            self.report
-                .error(at, "`kind` must be a string: http, slack or log");
-        }
-        kind
-    }
-
-    fn unknown_kind(&mut self, place: &Place, kind: &str) {
-        let at = self.document.span_of(&place.key("kind"));
-        if LATER_KINDS.contains(&kind) {
-            let message = format!("actions of kind `{kind}` are not in this version yet");
-            self.report
-                .error(at, message)
-                .help("this version has http, slack and log");
-        } else {
-            self.report
-                .error(at, format!("unknown kind of action `{kind}`"))
-                .help("this version has http, slack and log")
-                .suggest(suggest::nearest(kind, ["http", "slack", "log"]));
-        }
-    }
-
-    fn headers(
-        &mut self,
-        place: &Place,
-    ) -> std::collections::BTreeMap<String, secret::ReferenceOrText> {
-        let mut headers = std::collections::BTreeMap::new();
-        for (name, at) in self.keys(place) {
-            let Some(value) = self.document.value(&at) else {
-                continue;
-            };
-            self.mask_literals(value);
-            match value.get_ref().as_str() {
-                Some(text) => {
-                    headers.insert(name, secret::ReferenceOrText(secret::Typed::from(text)));
-                }
-                None => {
-                    self.report
-                        .error(value.span(), "a header's value must be a string");
-                }
-            }
-        }
-        headers
-    }
-
-    fn optional<T: Section>(&mut self, place: &Place) -> Option<T> {
+    pub(super) fn optional<T: Section>(&mut self, place: &Place) -> Option<T> {
         self.document.value(place)?;
         Some(self.table(place, &[]))
     }
 
     /// A list of tables; one that is no table stays as a default, so that the others keep their
     /// places.
-    fn list<T: Section>(&mut self, place: &Place) -> Vec<T> {
+    pub(super) fn list<T: Section>(&mut self, place: &Place) -> Vec<T> {
         let Some(value) = self.document.value(place) else {
             return Vec::new();
         };
@@ -179,7 +51,7 @@ impl<'r, 't> Reader<'r, 't> {
     }
 
     /// The keys of a table that the user names, in the file's order.
-    fn keys(&mut self, place: &Place) -> Vec<(String, Place)> {
+    pub(super) fn keys(&mut self, place: &Place) -> Vec<(String, Place)> {
         let Some(table) = self.table_at(place) else {
             return Vec::new();
         };
@@ -190,7 +62,7 @@ impl<'r, 't> Reader<'r, 't> {
     }
 
     /// Reads a table, but for the keys that are read `apart`.
-    fn table<T: Section>(&mut self, place: &Place, apart: &[&str]) -> T {
+    pub(super) fn table<T: Section>(&mut self, place: &Place, apart: &[&str]) -> T {
         let Some(table) = self.table_at(place) else {
             return T::default();
         };
@@ -272,7 +144,7 @@ impl<'r, 't> Reader<'r, 't> {
             .suggest(suggest::nearest(name, known));
     }
 
-    fn table_at(&mut self, place: &Place) -> Option<&'r DeTable<'t>> {
+    pub(super) fn table_at(&mut self, place: &Place) -> Option<&'r DeTable<'t>> {
         let value = self.document.value(place)?;
         let table = value.get_ref().as_table();
         if table.is_none() {
@@ -286,14 +158,14 @@ impl<'r, 't> Reader<'r, 't> {
         table
     }
 
-    fn mask_all(&mut self, place: &Place) {
+    pub(super) fn mask_all(&mut self, place: &Place) {
         if let Some(value) = self.document.value(place) {
             self.mask_literals(value);
         }
     }
 
     /// Hides every value in here that is no reference.
-    fn mask_literals(&mut self, value: &Spanned<DeValue<'t>>) {
+    pub(super) fn mask_literals(&mut self, value: &Spanned<DeValue<'t>>) {
         match value.get_ref() {
             DeValue::Array(list) => list.iter().for_each(|one| self.mask_literals(one)),
             DeValue::Table(table) => table
