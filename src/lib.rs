@@ -8,6 +8,7 @@ pub mod action;
 pub mod admin;
 pub mod app;
 pub mod attio;
+pub mod cli;
 pub mod config;
 pub mod dispatch;
 pub mod http;
