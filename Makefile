@@ -26,7 +26,7 @@ lint: ## formatting, clippy, documentation, container files, licences
 
 bench: ## figures beside a floor and a naive receiver (BENCH_ONLY=name,… BENCH_SECONDS=n)
 	cargo bench --locked --bench throughput --no-run
-	scripts/with-postgres --bench cargo bench --locked --bench throughput
+	ulimit -n $$(ulimit -Hn) && scripts/with-postgres --bench cargo bench --locked --bench throughput
 
 smoke: ## the built binary as a user meets it: demo, check, schema, the README's commands, serve
 	cargo build --locked

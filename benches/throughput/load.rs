@@ -32,7 +32,15 @@ pub enum Until {
 }
 
 /// Sends one request after the other over each of `connections`.
-pub fn closed(to: SocketAddr, messages: &Arc<Messages>, connections: usize, until: Until) -> Tally {
+///
+/// # Errors
+/// When the server cannot be reached.
+pub fn closed(
+    to: SocketAddr,
+    messages: &Arc<Messages>,
+    connections: usize,
+    until: Until,
+) -> io::Result<Tally> {
     let limit = match until {
         Until::Elapsed(_) => u64::MAX,
         Until::Sent(count) => messages.take() + 1 + count,
@@ -47,13 +55,16 @@ pub fn closed(to: SocketAddr, messages: &Arc<Messages>, connections: usize, unti
 ///
 /// Latencies are counted from the sending: this is for rates that leave the generator itself short
 /// of processor time, where its own lag would hide how soon the server answers.
+///
+/// # Errors
+/// When the server cannot be reached.
 pub fn flood(
     to: SocketAddr,
     messages: &Arc<Messages>,
     connections: usize,
     per_second: f64,
     time: Duration,
-) -> Tally {
+) -> io::Result<Tally> {
     let first = messages.take() + 1;
     drive(to, messages, connections, move |start, number| {
         let due = Duration::from_secs_f64(count(number - first) / per_second);
@@ -67,13 +78,13 @@ fn drive(
     messages: &Arc<Messages>,
     connections: usize,
     due: impl Fn(Instant, u64) -> Option<Instant> + Send + 'static,
-) -> Tally {
+) -> io::Result<Tally> {
     let messages = Arc::clone(messages);
     let generator = thread::spawn(move || {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         LocalSet::new().block_on(&runtime, drive_here(to, messages, connections, Rc::new(due)))
     });
-    generator.join().expect("the generator does not panic").expect("the generator connects")
+    generator.join().expect("the generator does not panic")
 }
 
 async fn drive_here(

@@ -70,8 +70,8 @@ impl Bench {
     /// Requests a second of a closed loop, after a second of warming up.
     fn full_speed(&self, address: SocketAddr) -> anyhow::Result<f64> {
         let messages = Arc::new(Messages::samples()?);
-        closed(address, &messages, CONNECTIONS, Until::Elapsed(Duration::from_secs(1)));
-        let tally = closed(address, &messages, CONNECTIONS, Until::Elapsed(self.time));
+        closed(address, &messages, CONNECTIONS, Until::Elapsed(Duration::from_secs(1)))?;
+        let tally = closed(address, &messages, CONNECTIONS, Until::Elapsed(self.time))?;
         all_accepted(&tally)?;
         Ok(tally.rate(200))
     }

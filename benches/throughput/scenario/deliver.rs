@@ -22,9 +22,9 @@ pub fn deliver(bench: &mut Bench) -> anyhow::Result<()> {
     let sink = Sink::start()?;
     let relay = Relay::start(&bench.delivering(&sink)?)?;
     let messages = Arc::new(Messages::samples()?);
-    closed(relay.address, &messages, CONNECTIONS, Until::Elapsed(Duration::from_secs(1)));
+    closed(relay.address, &messages, CONNECTIONS, Until::Elapsed(Duration::from_secs(1)))?;
     let (before, start) = (sink.deliveries(), Instant::now());
-    let tally = closed(relay.address, &messages, CONNECTIONS, Until::Elapsed(bench.time));
+    let tally = closed(relay.address, &messages, CONNECTIONS, Until::Elapsed(bench.time))?;
     let delivered = sink.deliveries() - before;
     bench.samples.note("deliver", per_second(delivered, start.elapsed()));
     bench.samples.note("deliver ingest", tally.rate(200));
@@ -38,7 +38,7 @@ pub fn drain(bench: &mut Bench) -> anyhow::Result<()> {
     let setup = bench.waiting(&sink)?;
     let relay = Relay::start(&setup)?;
     let messages = Arc::new(Messages::samples()?);
-    all_accepted(&closed(relay.address, &messages, CONNECTIONS, Until::Sent(WAITING)))?;
+    all_accepted(&closed(relay.address, &messages, CONNECTIONS, Until::Sent(WAITING))?)?;
     relay.server.stop()?;
     let before = sink.deliveries();
     let relay = Relay::start(&Setup { rate: None, ..setup })?;
@@ -60,7 +60,7 @@ pub fn end_to_end(bench: &mut Bench) -> anyhow::Result<()> {
     let sink = Sink::start()?;
     let relay = Relay::start(&bench.delivering(&sink)?)?;
     let messages = Arc::new(Messages::traced()?);
-    all_accepted(&closed(relay.address, &messages, 1, Until::Sent(500)))?;
+    all_accepted(&closed(relay.address, &messages, 1, Until::Sent(500))?)?;
     ensure!(sink.wait_for(500, Duration::from_secs(30)), "the warm-up was not delivered");
     let schedule = Arc::new(Schedule::new(&messages, 500));
     sink.trace(Arc::clone(&schedule));
@@ -83,7 +83,7 @@ pub fn backlog(bench: &mut Bench) -> anyhow::Result<()> {
     let setup = Setup { store: url.into(), sink: free_address()?, deliveries: 1, rate: None };
     let relay = Relay::start(&setup)?;
     let messages = Arc::new(Messages::samples()?);
-    all_accepted(&closed(relay.address, &messages, CONNECTIONS, Until::Sent(100_000)))?;
+    all_accepted(&closed(relay.address, &messages, CONNECTIONS, Until::Sent(100_000))?)?;
     thread::sleep(bench.time);
     bench.samples.note("backlog memory", mebibytes(relay.server.peak_memory()?));
     relay.server.stop()
@@ -98,7 +98,7 @@ pub fn cost(bench: &mut Bench) -> anyhow::Result<()> {
         let messages = Arc::new(Messages::samples()?);
         let (relay_before, postgres_before) = (relay.server.cpu()?, bench.postgres.cpu()?);
         let start = Instant::now();
-        let tally = closed(relay.address, &messages, CONNECTIONS, Until::Sent(SENT));
+        let tally = closed(relay.address, &messages, CONNECTIONS, Until::Sent(SENT))?;
         all_accepted(&tally)?;
         let expected = SENT * deliveries as u64;
         ensure!(

@@ -96,7 +96,7 @@ pub fn overload(bench: &mut Bench) -> anyhow::Result<()> {
     let before = bench.postgres.number("SELECT count(*) FROM messages")?;
     let messages = Arc::new(Messages::samples()?);
     let time = bench.time * 4;
-    let tally = flood(relay.address, &messages, FLOOD_CONNECTIONS, capacity * 2.0, time);
+    let tally = flood(relay.address, &messages, FLOOD_CONNECTIONS, capacity * 2.0, time)?;
     relay.server.stop()?;
     let stored = bench.postgres.number("SELECT count(*) FROM messages")? - before;
     let accepted = i64::try_from(tally.count(200))?;
