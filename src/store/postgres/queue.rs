@@ -20,15 +20,17 @@ WITH want AS MATERIALIZED (
 ), picked AS MATERIALIZED (
     SELECT due.id, w.lease FROM want w CROSS JOIN LATERAL (
         SELECT id FROM (
-            (SELECT id, due_at FROM deliveries d
-             WHERE d.action = w.action AND ended_at IS NULL AND held IS NULL AND tries = 0
-                   AND due_at <= now()
-             ORDER BY due_at LIMIT w.slots FOR UPDATE SKIP LOCKED)
+            SELECT * FROM (
+                SELECT id, due_at FROM deliveries d
+                WHERE d.action = w.action AND ended_at IS NULL AND held IS NULL AND tries = 0
+                      AND due_at <= now()
+                ORDER BY due_at LIMIT w.slots FOR UPDATE SKIP LOCKED) first
             UNION ALL
-            (SELECT id, due_at FROM deliveries d
-             WHERE d.action = w.action AND ended_at IS NULL AND held IS NULL AND tries > 0
-                   AND due_at <= now()
-             ORDER BY due_at LIMIT w.retries FOR UPDATE SKIP LOCKED)
+            SELECT * FROM (
+                SELECT id, due_at FROM deliveries d
+                WHERE d.action = w.action AND ended_at IS NULL AND held IS NULL AND tries > 0
+                      AND due_at <= now()
+                ORDER BY due_at LIMIT w.retries FOR UPDATE SKIP LOCKED) again
         ) both_kinds ORDER BY due_at LIMIT w.slots
     ) due
 ), claimed AS (
