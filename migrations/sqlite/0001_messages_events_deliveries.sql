@@ -1,98 +1,68 @@
 -- What was received, what it says happened, and what is done about it.
 --
--- No foreign keys: the rows of one message are written by one statement and removed by one, and
--- each check would cost a look-up for every row on the way in.
+-- The meaning is that of migrations/postgres; only the types differ. Ids are hyphenated UUIDs, times
+-- microseconds since 1970-01-01T00:00:00Z. No foreign keys, as in Postgres.
 
+-- Signed POSTs from Attio, each once.
 CREATE TABLE messages (
-    id          uuid        NOT NULL PRIMARY KEY,
-    dedup       bytea       NOT NULL,
-    source      text        NOT NULL,
-    webhook_id  text,
-    key         bytea,
-    received_at timestamptz NOT NULL,
-    status      text        NOT NULL CHECK (status IN ('accepted', 'quarantined')),
-    reason      text,
-    body        bytea       NOT NULL,
+    id          TEXT    NOT NULL PRIMARY KEY, -- UUIDv7, made on arrival.
+    dedup       BLOB    NOT NULL, -- SHA-256 of source, webhook_id and key; for quarantined ones of the body's hash too. The one thing that decides whether a message is new.
+    source      TEXT    NOT NULL, -- The configured source it came to.
+    webhook_id  TEXT, -- webhook_id of the envelope; null when there was none.
+    key         BLOB, -- The Idempotency-Key header's bytes, or the body's event_id; null when there was neither.
+    received_at INTEGER NOT NULL, -- When its head arrived, by the receiving process's clock.
+    status      TEXT    NOT NULL CHECK (status IN ('accepted', 'quarantined')), -- accepted, or quarantined: signed, but unreadable, or a known key with other JSON.
+    reason      TEXT, -- Why it is quarantined.
+    body        BLOB    NOT NULL, -- The bytes that were signed.
     CONSTRAINT dedup_is_a_hash CHECK (octet_length(dedup) = 32),
     CONSTRAINT quarantined_says_why CHECK ((status = 'quarantined') = (reason IS NOT NULL))
-);
+) STRICT;
 CREATE UNIQUE INDEX messages_dedup ON messages (dedup);
 
-COMMENT ON TABLE messages IS 'Signed POSTs from Attio, each once.';
-COMMENT ON COLUMN messages.id IS 'UUIDv7, made on arrival.';
-COMMENT ON COLUMN messages.dedup IS 'SHA-256 of source, webhook_id and key; for quarantined ones of the body''s hash too. The one thing that decides whether a message is new.';
-COMMENT ON COLUMN messages.source IS 'The configured source it came to.';
-COMMENT ON COLUMN messages.webhook_id IS 'webhook_id of the envelope; null when there was none.';
-COMMENT ON COLUMN messages.key IS 'The Idempotency-Key header''s bytes, or the body''s event_id; null when there was neither.';
-COMMENT ON COLUMN messages.received_at IS 'When its head arrived, by the receiving process''s clock.';
-COMMENT ON COLUMN messages.status IS 'accepted, or quarantined: signed, but unreadable, or a known key with other JSON.';
-COMMENT ON COLUMN messages.reason IS 'Why it is quarantined.';
-COMMENT ON COLUMN messages.body IS 'The bytes that were signed.';
-
+-- Things that happened in Attio: 0 to n for each message. Texts are cut at 256 characters, U+0000 replaced.
 CREATE TABLE events (
-    id           uuid     NOT NULL PRIMARY KEY,
-    message_id   uuid     NOT NULL,
-    type         text     NOT NULL,
-    actor_type   text,
-    actor_id     text,
-    workspace_id text,
-    object_id    text,
-    record_id    text,
-    list_id      text,
-    entry_id     text,
-    attribute_id text,
-    body_start   integer  NOT NULL,
-    body_length  integer  NOT NULL,
+    id           TEXT    NOT NULL PRIMARY KEY, -- UUIDv7, made on arrival; links logs, deliveries and what destinations were sent.
+    message_id   TEXT    NOT NULL, -- The message that told of it.
+    type         TEXT    NOT NULL, -- event_type, such as record.updated.
+    actor_type   TEXT, -- workspace-member, api-token, system, app, or newer; null when not told.
+    actor_id     TEXT, -- Id of the actor; null for system.
+    workspace_id TEXT, -- The workspace it happened in.
+    object_id    TEXT, -- The object of its subject.
+    record_id    TEXT, -- The record of its subject.
+    list_id      TEXT, -- The list of its subject.
+    entry_id     TEXT, -- The list entry of its subject.
+    attribute_id TEXT, -- The attribute that changed, where the event names one.
+    body_start   INTEGER NOT NULL, -- Where its JSON starts in messages.body, in bytes from 0.
+    body_length  INTEGER NOT NULL, -- How long its JSON is, in bytes.
     CONSTRAINT lies_in_the_body CHECK (body_start >= 0 AND body_length > 0)
-);
+) STRICT;
 
-COMMENT ON TABLE events IS 'Things that happened in Attio: 0 to n for each message. Texts are cut at 256 characters, U+0000 replaced.';
-COMMENT ON COLUMN events.id IS 'UUIDv7, made on arrival; links logs, deliveries and what destinations were sent.';
-COMMENT ON COLUMN events.message_id IS 'The message that told of it.';
-COMMENT ON COLUMN events.type IS 'event_type, such as record.updated.';
-COMMENT ON COLUMN events.actor_type IS 'workspace-member, api-token, system, app, or newer; null when not told.';
-COMMENT ON COLUMN events.actor_id IS 'Id of the actor; null for system.';
-COMMENT ON COLUMN events.workspace_id IS 'The workspace it happened in.';
-COMMENT ON COLUMN events.object_id IS 'The object of its subject.';
-COMMENT ON COLUMN events.record_id IS 'The record of its subject.';
-COMMENT ON COLUMN events.list_id IS 'The list of its subject.';
-COMMENT ON COLUMN events.entry_id IS 'The list entry of its subject.';
-COMMENT ON COLUMN events.attribute_id IS 'The attribute that changed, where the event names one.';
-COMMENT ON COLUMN events.body_start IS 'Where its JSON starts in messages.body, in bytes from 0.';
-COMMENT ON COLUMN events.body_length IS 'How long its JSON is, in bytes.';
-
+-- One event for one action of one route.
 CREATE TABLE deliveries (
-    id              uuid        NOT NULL PRIMARY KEY,
-    seq             bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
-    event_id        uuid        NOT NULL,
-    route           text        NOT NULL,
-    action          text        NOT NULL,
-    state           text        NOT NULL DEFAULT 'open'
+    seq             INTEGER PRIMARY KEY AUTOINCREMENT, -- The order of arrival; decides who goes first among those of one order_key.
+    id              TEXT    NOT NULL UNIQUE, -- UUIDv7, made on arrival.
+    event_id        TEXT    NOT NULL, -- The event.
+    route           TEXT    NOT NULL, -- The route that wanted it.
+    action          TEXT    NOT NULL, -- The action that performs it.
+    state           TEXT    NOT NULL DEFAULT 'open' -- open until it ended: succeeded, skipped (the route did not want it after all), dead (without success), discarded (by a person).
                     CHECK (state IN ('open', 'succeeded', 'skipped', 'dead', 'discarded')),
-    held            text        CHECK (held IN ('order', 'orphaned')),
-    due_at          timestamptz NOT NULL,
-    owner           uuid,
-    lease_no        integer     NOT NULL DEFAULT 0 CHECK (lease_no >= 0),
-    lost            integer     NOT NULL DEFAULT 0 CHECK (lost >= 0),
-    tries           integer     NOT NULL DEFAULT 0 CHECK (tries >= 0),
-    order_key       bytea,
-    idempotency_key uuid        NOT NULL,
-    ended_at        timestamptz,
-    reason          text,
+    held            TEXT    CHECK (held IN ('order', 'orphaned')), -- Why it may not be claimed: order (an earlier one of its order_key is open) or orphaned (its route is configured no longer).
+    due_at          INTEGER NOT NULL, -- May be claimed from then on: when a waiting one may run, and when a leased one is free again.
+    owner           TEXT, -- The process that it is leased to.
+    lease_no        INTEGER NOT NULL DEFAULT 0 CHECK (lease_no >= 0), -- Rises with every claim or leased birth; an outcome counts only under the lease it was performed in.
+    lost            INTEGER NOT NULL DEFAULT 0 CHECK (lost >= 0), -- Leases lost in a row: whoever held them never told what became of the attempt.
+    tries           INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0), -- Attempts that were made and told of.
+    order_key       BLOB, -- SHA-256 of route, action and record or entry; null when order does not matter.
+    idempotency_key TEXT    NOT NULL, -- Sent with every attempt; its own id, but for the replay of a dead one.
+    ended_at        INTEGER, -- When it ended; null while open.
+    reason          TEXT, -- Why it ended skipped, dead or discarded.
     CONSTRAINT ended_says_when CHECK ((state = 'open') = (ended_at IS NULL)),
     CONSTRAINT ended_is_nobodys CHECK (state = 'open' OR (owner IS NULL AND held IS NULL)),
     CONSTRAINT held_is_nobodys CHECK (held IS NULL OR owner IS NULL),
-    CONSTRAINT held_for_order_has_a_key CHECK (held IS DISTINCT FROM 'order' OR order_key IS NOT NULL),
+    CONSTRAINT held_for_order_has_a_key CHECK (held IS NOT 'order' OR order_key IS NOT NULL),
     CONSTRAINT leased_has_a_number CHECK (owner IS NULL OR lease_no > 0),
     CONSTRAINT failed_says_why CHECK (state NOT IN ('skipped', 'dead', 'discarded') OR reason IS NOT NULL)
-) WITH (
-    -- A queue: most rows change twice soon after they were written. Vacuum by count of changed
-    -- rows, early and without pauses, so that the head of the claim's indexes stays clean.
-    autovacuum_vacuum_scale_factor = 0,
-    autovacuum_vacuum_threshold = 20000,
-    autovacuum_vacuum_insert_scale_factor = 0.2,
-    autovacuum_vacuum_cost_delay = 0
-);
+) STRICT;
 -- Each open row that may be claimed is in exactly one of these two: first attempts, and the others.
 CREATE INDEX deliveries_first ON deliveries (action, due_at)
     WHERE ended_at IS NULL AND held IS NULL AND tries = 0;
@@ -102,56 +72,25 @@ CREATE INDEX deliveries_held ON deliveries (order_key, seq) WHERE held = 'order'
 CREATE INDEX deliveries_orphaned ON deliveries (route) WHERE held = 'orphaned';
 CREATE INDEX deliveries_dead ON deliveries (action) WHERE state = 'dead';
 
-COMMENT ON TABLE deliveries IS 'One event for one action of one route.';
-COMMENT ON COLUMN deliveries.id IS 'UUIDv7, made on arrival.';
-COMMENT ON COLUMN deliveries.seq IS 'The order of arrival; decides who goes first among those of one order_key.';
-COMMENT ON COLUMN deliveries.event_id IS 'The event.';
-COMMENT ON COLUMN deliveries.route IS 'The route that wanted it.';
-COMMENT ON COLUMN deliveries.action IS 'The action that performs it.';
-COMMENT ON COLUMN deliveries.state IS 'open until it ended: succeeded, skipped (the route did not want it after all), dead (without success), discarded (by a person).';
-COMMENT ON COLUMN deliveries.held IS 'Why it may not be claimed: order (an earlier one of its order_key is open) or orphaned (its route is configured no longer).';
-COMMENT ON COLUMN deliveries.due_at IS 'May be claimed from then on: when a waiting one may run, and when a leased one is free again.';
-COMMENT ON COLUMN deliveries.owner IS 'The process that it is leased to.';
-COMMENT ON COLUMN deliveries.lease_no IS 'Rises with every claim or leased birth; an outcome counts only under the lease it was performed in.';
-COMMENT ON COLUMN deliveries.lost IS 'Leases lost in a row: whoever held them never told what became of the attempt.';
-COMMENT ON COLUMN deliveries.tries IS 'Attempts that were made and told of.';
-COMMENT ON COLUMN deliveries.order_key IS 'SHA-256 of route, action and record or entry; null when order does not matter.';
-COMMENT ON COLUMN deliveries.idempotency_key IS 'Sent with every attempt; its own id, but for the replay of a dead one.';
-COMMENT ON COLUMN deliveries.ended_at IS 'When it ended; null while open.';
-COMMENT ON COLUMN deliveries.reason IS 'Why it ended skipped, dead or discarded.';
-
+-- Keys that have open ordered deliveries.
 CREATE TABLE order_keys (
-    key     bytea  NOT NULL PRIMARY KEY,
-    pending bigint NOT NULL CHECK (pending >= 0)
-);
+    key     BLOB    NOT NULL PRIMARY KEY, -- deliveries.order_key.
+    pending INTEGER NOT NULL CHECK (pending >= 0) -- Open deliveries of the key; all but one of them are held.
+) STRICT, WITHOUT ROWID;
 
-COMMENT ON TABLE order_keys IS 'Keys that have open ordered deliveries. The row''s lock makes arrival and ending of one key take turns.';
-COMMENT ON COLUMN order_keys.key IS 'deliveries.order_key.';
-COMMENT ON COLUMN order_keys.pending IS 'Open deliveries of the key; all but one of them are held.';
-
+-- Every recorded try of a delivery, and every lease that was lost.
 CREATE TABLE attempts (
-    delivery_id uuid        NOT NULL,
-    lease_no    integer     NOT NULL,
-    number      integer     NOT NULL CHECK (number > 0),
-    started_at  timestamptz,
-    duration_us bigint      CHECK (duration_us >= 0),
-    result      text        NOT NULL
+    delivery_id TEXT    NOT NULL, -- The delivery.
+    lease_no    INTEGER NOT NULL, -- The lease it was made under; there is at most one for each.
+    number      INTEGER NOT NULL CHECK (number > 0), -- 1 for the first; what the destination was told. After a lost lease the number is used again.
+    started_at  INTEGER, -- When it started; null when the lease was lost.
+    duration_us INTEGER CHECK (duration_us >= 0), -- How long it took, in microseconds; null when the lease was lost.
+    result      TEXT    NOT NULL -- succeeded; failed or timeout (may be tried again); refused (will not); cut_off (by a stop, costs no try); lease_lost (its process died or slept, its end is not known).
                 CHECK (result IN ('succeeded', 'failed', 'timeout', 'refused', 'cut_off', 'lease_lost')),
-    status      integer,
-    error       text,
-    answer      bytea       CHECK (octet_length(answer) <= 4096),
+    status      INTEGER, -- The HTTP status of the answer, where there was one.
+    error       TEXT, -- What went wrong; known secrets masked.
+    answer      BLOB    CHECK (octet_length(answer) <= 4096), -- The first 4 KiB of a failed answer; known secrets masked.
     PRIMARY KEY (delivery_id, lease_no),
     CONSTRAINT lost_knows_no_times
         CHECK ((result = 'lease_lost') = (started_at IS NULL AND duration_us IS NULL))
-);
-
-COMMENT ON TABLE attempts IS 'Every recorded try of a delivery, and every lease that was lost.';
-COMMENT ON COLUMN attempts.delivery_id IS 'The delivery.';
-COMMENT ON COLUMN attempts.lease_no IS 'The lease it was made under; there is at most one for each.';
-COMMENT ON COLUMN attempts.number IS '1 for the first; what the destination was told. After a lost lease the number is used again.';
-COMMENT ON COLUMN attempts.started_at IS 'When it started; null when the lease was lost.';
-COMMENT ON COLUMN attempts.duration_us IS 'How long it took, in microseconds; null when the lease was lost.';
-COMMENT ON COLUMN attempts.result IS 'succeeded; failed or timeout (may be tried again); refused (will not); cut_off (by a stop, costs no try); lease_lost (its process died or slept, its end is not known).';
-COMMENT ON COLUMN attempts.status IS 'The HTTP status of the answer, where there was one.';
-COMMENT ON COLUMN attempts.error IS 'What went wrong; known secrets masked.';
-COMMENT ON COLUMN attempts.answer IS 'The first 4 KiB of a failed answer; known secrets masked.';
+) STRICT;

@@ -327,6 +327,21 @@ impl Outcome {
     }
 }
 
+/// A duration in whole microseconds, as the statements take it.
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A limit, as the statements take it.
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number that the schema keeps from being negative.
+fn unsigned<T: TryFrom<i64> + Default>(number: i64) -> T {
+    T::try_from(number).unwrap_or_default()
+}
+
 /// How many deliveries of each key have ended, of those that were written.
 fn ended_by_key(outcomes: &[Outcome], written: &[Uuid]) -> BTreeMap<[u8; 32], i64> {
     let mut ended = BTreeMap::new();
@@ -350,6 +365,18 @@ pub enum Store {
     Sqlite(sqlite::Sqlite),
 }
 
+/// The right to serve from a SQLite file; ends with the value or the process.
+#[derive(Debug)]
+pub struct ServeLock {
+    _lock: std::fs::File,
+}
+
+impl ServeLock {
+    fn new(lock: std::fs::File) -> Self {
+        Self { _lock: lock }
+    }
+}
+
 /// One connection with one purpose, used by one task that nobody cancels.
 #[derive(Debug)]
 pub enum Lane {
@@ -367,7 +394,7 @@ impl Store {
     pub fn new(config: &config::Store, process: Uuid) -> Result<Self, StoreError> {
         let url = secrecy::ExposeSecret::expose_secret(&config.url);
         match url.strip_prefix("sqlite:") {
-            Some(path) => Ok(Self::Sqlite(sqlite::Sqlite::new(path, process))),
+            Some(path) => sqlite::Sqlite::new(path, process).map(Self::Sqlite),
             None => postgres::Postgres::new(config, url, process).map(Self::Postgres),
         }
     }
@@ -391,6 +418,18 @@ impl Store {
         match self {
             Self::Postgres(store) => store.schema_status().await,
             Self::Sqlite(store) => store.schema_status().await,
+        }
+    }
+
+    /// Takes the right to serve, where only one process at a time may have it. Commands need none:
+    /// they open the store beside the process that serves.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when another process has it.
+    pub fn serve_lock(&self) -> Result<Option<ServeLock>, StoreError> {
+        match self {
+            Self::Postgres(_) => Ok(None),
+            Self::Sqlite(store) => store.serve_lock().map(Some),
         }
     }
 

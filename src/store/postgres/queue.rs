@@ -7,7 +7,9 @@ use sqlx::{Connection as _, Row, postgres::{PgConnection, PgRow}};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::store::{Attempt, Backlog, Claimed, ClaimedEvent, Outcome, Verdict, Want};
+use crate::store::{
+    Attempt, Backlog, Claimed, ClaimedEvent, Outcome, Verdict, Want, count, micros, unsigned,
+};
 
 /// Leases due deliveries, oldest first, at most as many for each action as are wanted.
 ///
@@ -20,15 +22,17 @@ WITH want AS MATERIALIZED (
 ), picked AS MATERIALIZED (
     SELECT due.id, w.lease FROM want w CROSS JOIN LATERAL (
         SELECT id FROM (
-            (SELECT id, due_at FROM deliveries d
-             WHERE d.action = w.action AND ended_at IS NULL AND held IS NULL AND tries = 0
-                   AND due_at <= now()
-             ORDER BY due_at LIMIT w.slots FOR UPDATE SKIP LOCKED)
+            SELECT * FROM (
+                SELECT id, due_at FROM deliveries d
+                WHERE d.action = w.action AND ended_at IS NULL AND held IS NULL AND tries = 0
+                      AND due_at <= now()
+                ORDER BY due_at LIMIT w.slots FOR UPDATE SKIP LOCKED) first
             UNION ALL
-            (SELECT id, due_at FROM deliveries d
-             WHERE d.action = w.action AND ended_at IS NULL AND held IS NULL AND tries > 0
-                   AND due_at <= now()
-             ORDER BY due_at LIMIT w.retries FOR UPDATE SKIP LOCKED)
+            SELECT * FROM (
+                SELECT id, due_at FROM deliveries d
+                WHERE d.action = w.action AND ended_at IS NULL AND held IS NULL AND tries > 0
+                      AND due_at <= now()
+                ORDER BY due_at LIMIT w.retries FOR UPDATE SKIP LOCKED) again
         ) both_kinds ORDER BY due_at LIMIT w.slots
     ) due
 ), claimed AS (
@@ -90,19 +94,6 @@ WITH ended AS MATERIALIZED (
     ) due
 )
 UPDATE deliveries d SET held = NULL, due_at = now() FROM next n WHERE d.id = n.id";
-
-/// A duration in whole microseconds, as the statements take it.
-pub(super) fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
-
-fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn unsigned<T: TryFrom<i64> + Default>(number: i64) -> T {
-    T::try_from(number).unwrap_or_default()
-}
 
 pub(super) async fn claim(
     db: &mut PgConnection,

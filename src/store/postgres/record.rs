@@ -166,7 +166,7 @@ impl<'a> Deliveries<'a> {
         self.route.push(new.route.as_str());
         self.action.push(new.action.as_str());
         self.order_key.push(new.order_key.as_ref().map(<[u8; 32]>::as_slice));
-        self.lease.push(new.lease.map(super::queue::micros));
+        self.lease.push(new.lease.map(crate::store::micros));
     }
 }
 

@@ -1,0 +1,343 @@
+//! The way out: claiming what is due, writing what became of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use sqlx::{
+    Row,
+    sqlite::{SqliteConnection, SqliteRow},
+};
+use time::OffsetDateTime;
+use uuid::{Uuid, fmt::Hyphenated};
+
+use crate::store::{
+    Attempt, Backlog, Claimed, ClaimedEvent, Outcome, Want, count, ended_by_key, micros, unsigned,
+};
+
+/// Leases due deliveries of one action, oldest first, at most as many as are wanted.
+pub(super) const CLAIM: &str = "-- store::sqlite::claim
+UPDATE deliveries
+SET due_at = ?2 + ?5, owner = ?6, lease_no = lease_no + 1,
+    lost = CASE WHEN owner IS NULL THEN 0 ELSE lost + 1 END
+WHERE seq IN (
+    SELECT seq FROM (
+        SELECT * FROM (
+            SELECT seq, due_at FROM deliveries INDEXED BY deliveries_first
+            WHERE action = ?1 AND ended_at IS NULL AND held IS NULL AND tries = 0
+                  AND due_at <= ?2
+            ORDER BY due_at, seq LIMIT ?3)
+        UNION ALL
+        SELECT * FROM (
+            SELECT seq, due_at FROM deliveries INDEXED BY deliveries_again
+            WHERE action = ?1 AND ended_at IS NULL AND held IS NULL AND tries > 0
+                  AND due_at <= ?2
+            ORDER BY due_at, seq LIMIT ?4)
+    ) ORDER BY due_at, seq LIMIT ?3
+)
+RETURNING seq, lost";
+
+/// A row that still had an owner was lost by it: that is noted as an attempt.
+const NOTE_LOST: &str = "-- store::sqlite::note_lost
+INSERT INTO attempts (delivery_id, lease_no, number, result)
+SELECT id, lease_no - 1, tries + 1, 'lease_lost' FROM deliveries
+WHERE seq IN (SELECT value FROM json_each(?1))
+ON CONFLICT DO NOTHING";
+
+const CLAIMED: &str = "-- store::sqlite::claimed
+SELECT d.*, e.type, m.source, m.received_at, substr(m.body, e.body_start + 1, e.body_length) AS json
+FROM json_each(?1) j CROSS JOIN deliveries d ON d.seq = j.value
+     CROSS JOIN events e ON e.id = d.event_id CROSS JOIN messages m ON m.id = e.message_id
+ORDER BY d.seq";
+
+/// Writes what became of deliveries, each only under the lease it was performed in. Returns the ids
+/// that were still ours.
+pub(super) const FINISH: &str = "-- store::sqlite::finish
+UPDATE deliveries
+SET state = t.state, held = t.held, owner = NULL, reason = t.reason, lost = 0,
+    tries = deliveries.tries + t.tried,
+    ended_at = CASE WHEN t.state <> 'open' THEN ?2 END,
+    due_at = CASE WHEN t.state = 'open' THEN ?2 + t.wait ELSE deliveries.due_at END
+FROM (SELECT value ->> 'id' AS id, value ->> 'lease_no' AS lease_no, value ->> 'state' AS state,
+             value ->> 'held' AS held, value ->> 'wait' AS wait, value ->> 'reason' AS reason,
+             value ->> 'tried' AS tried
+      FROM json_each(?1)) t
+WHERE deliveries.id = t.id AND deliveries.lease_no = t.lease_no
+      AND deliveries.ended_at IS NULL AND deliveries.owner IS NOT NULL
+RETURNING id";
+
+const ATTEMPTS: &str = "-- store::sqlite::finish attempts
+INSERT INTO attempts (delivery_id, lease_no, number, started_at, duration_us, result, status,
+                      error, answer)
+SELECT value ->> 'id', value ->> 'lease_no', value ->> 'number', ?2 - (value ->> 'ago'),
+       value ->> 'duration', value ->> 'result', value ->> 'status', value ->> 'error',
+       unhex(value ->> 'answer')
+FROM json_each(?1)";
+
+const COUNT_ENDED: &str = "-- store::sqlite::count_ended
+UPDATE order_keys SET pending = pending - ended.count
+FROM (SELECT unhex(value ->> 'key') AS key, value ->> 'count' AS count FROM json_each(?1)) ended
+WHERE order_keys.key = ended.key";
+
+/// Lets the next delivery of each key go.
+pub(super) const RELEASE_NEXT: &str = "-- store::sqlite::release_next
+UPDATE deliveries SET held = NULL, due_at = ?2
+WHERE seq IN (
+    SELECT (SELECT seq FROM deliveries INDEXED BY deliveries_held
+            WHERE order_key = unhex(value ->> 'key') AND held = 'order' ORDER BY seq LIMIT 1)
+    FROM json_each(?1))";
+
+const FORGET_IDLE_KEYS: &str = "-- store::sqlite::forget_idle_keys
+DELETE FROM order_keys
+WHERE key IN (SELECT unhex(value ->> 'key') FROM json_each(?1)) AND pending = 0";
+
+#[derive(Serialize)]
+struct OutcomeRow<'a> {
+    id: Uuid,
+    lease_no: i32,
+    state: &'static str,
+    held: Option<&'static str>,
+    wait: i64,
+    reason: Option<&'a str>,
+    tried: i32,
+}
+
+#[derive(Serialize)]
+struct AttemptRow<'a> {
+    id: Uuid,
+    lease_no: i32,
+    number: u32,
+    ago: i64,
+    duration: i64,
+    result: &'static str,
+    status: Option<u16>,
+    error: Option<&'a str>,
+    answer: Option<String>,
+}
+
+#[derive(Serialize)]
+struct EndedRow {
+    key: String,
+    count: i64,
+}
+
+impl<'a> OutcomeRow<'a> {
+    fn of(outcome: &'a Outcome) -> Self {
+        Self {
+            id: outcome.id,
+            lease_no: outcome.lease_no,
+            state: outcome.verdict.state(),
+            held: outcome.verdict.held(),
+            wait: micros(outcome.verdict.wait()),
+            reason: outcome.verdict.reason(),
+            tried: i32::from(outcome.counts_a_try()),
+        }
+    }
+}
+
+impl<'a> AttemptRow<'a> {
+    fn of(outcome: &Outcome, attempt: &'a Attempt) -> Self {
+        Self {
+            id: outcome.id,
+            lease_no: outcome.lease_no,
+            number: attempt.number,
+            ago: micros(attempt.started_ago),
+            duration: micros(attempt.duration),
+            result: attempt.result,
+            status: attempt.status,
+            error: attempt.error.as_deref(),
+            answer: attempt.answer.as_ref().map(hex::encode),
+        }
+    }
+}
+
+/// Rows as the statements take them.
+pub(super) fn json<T: Serialize>(rows: &[T]) -> Result<String, sqlx::Error> {
+    serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+pub(super) async fn claim(
+    db: &mut SqliteConnection,
+    now: i64,
+    process: Uuid,
+    wants: &[Want],
+) -> Result<Vec<Claimed>, sqlx::Error> {
+    let mut leased = Vec::new();
+    for want in wants {
+        let of_action: Vec<(i64, i64)> = sqlx::query_as(CLAIM)
+            .bind(want.action.as_str())
+            .bind(now)
+            .bind(count(want.slots))
+            .bind(count(want.retries))
+            .bind(micros(want.lease))
+            .bind(process.hyphenated())
+            .fetch_all(&mut *db)
+            .await?;
+        leased.extend(of_action);
+    }
+    if leased.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lost: Vec<i64> = leased
+        .iter()
+        .filter(|(_, lost)| *lost > 0)
+        .map(|(seq, _)| *seq)
+        .collect();
+    if !lost.is_empty() {
+        sqlx::query(NOTE_LOST)
+            .bind(json(&lost)?)
+            .execute(&mut *db)
+            .await?;
+    }
+    let leased: Vec<i64> = leased.into_iter().map(|(seq, _)| seq).collect();
+    sqlx::query(CLAIMED)
+        .bind(json(&leased)?)
+        .try_map(|row| claimed(&row))
+        .fetch_all(db)
+        .await
+}
+
+fn claimed(row: &SqliteRow) -> Result<Claimed, sqlx::Error> {
+    let id = |column| row.try_get::<Hyphenated, _>(column).map(Uuid::from);
+    let received_at = i128::from(row.try_get::<i64, _>("received_at")?) * 1000;
+    Ok(Claimed {
+        id: id("id")?,
+        lease_no: row.try_get("lease_no")?,
+        tries: unsigned(row.try_get("tries")?),
+        lost: unsigned(row.try_get("lost")?),
+        route: row.try_get::<&str, _>("route")?.into(),
+        action: row.try_get::<&str, _>("action")?.into(),
+        order_key: row
+            .try_get::<Option<&[u8]>, _>("order_key")?
+            .and_then(|key| key.try_into().ok()),
+        idempotency_key: id("idempotency_key")?,
+        event: ClaimedEvent {
+            id: id("event_id")?,
+            event_type: row.try_get("type")?,
+            source: row.try_get::<&str, _>("source")?.into(),
+            received_at: OffsetDateTime::from_unix_timestamp_nanos(received_at)
+                .map_err(|error| sqlx::Error::Decode(error.into()))?,
+            json: Bytes::from(row.try_get::<Vec<u8>, _>("json")?),
+        },
+    })
+}
+
+pub(super) async fn finish(
+    db: &mut SqliteConnection,
+    now: i64,
+    outcomes: &[Outcome],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let rows: Vec<OutcomeRow> = outcomes.iter().map(OutcomeRow::of).collect();
+    let written: Vec<Hyphenated> = sqlx::query_scalar(FINISH)
+        .bind(json(&rows)?)
+        .bind(now)
+        .fetch_all(&mut *db)
+        .await?;
+    let written: Vec<Uuid> = written.into_iter().map(Uuid::from).collect();
+    let attempts: Vec<AttemptRow> = outcomes
+        .iter()
+        .filter(|outcome| written.contains(&outcome.id))
+        .filter_map(|outcome| Some(AttemptRow::of(outcome, outcome.attempt.as_ref()?)))
+        .collect();
+    if !attempts.is_empty() {
+        sqlx::query(ATTEMPTS)
+            .bind(json(&attempts)?)
+            .bind(now)
+            .execute(&mut *db)
+            .await?;
+    }
+    release_next(db, now, outcomes, &written).await?;
+    Ok(written)
+}
+
+async fn release_next(
+    db: &mut SqliteConnection,
+    now: i64,
+    outcomes: &[Outcome],
+    written: &[Uuid],
+) -> Result<(), sqlx::Error> {
+    let ended: Vec<EndedRow> = ended_by_key(outcomes, written)
+        .into_iter()
+        .map(|(key, count)| EndedRow {
+            key: hex::encode(key),
+            count,
+        })
+        .collect();
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let ended = json(&ended)?;
+    sqlx::query(COUNT_ENDED)
+        .bind(&ended)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(RELEASE_NEXT)
+        .bind(&ended)
+        .bind(now)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(FORGET_IDLE_KEYS)
+        .bind(&ended)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Lets orphaned deliveries of routes that are configured again go on.
+pub(super) async fn adopt(
+    db: &mut SqliteConnection,
+    now: i64,
+    routes: &[&str],
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(
+        "-- store::sqlite::adopt
+        UPDATE deliveries SET held = NULL, due_at = ?2
+        WHERE held = 'orphaned' AND route IN (SELECT value FROM json_each(?1))",
+    )
+    .bind(json(routes)?)
+    .bind(now)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Counts what is open and what is dead, for each action that has any.
+pub(super) async fn backlog(db: &mut SqliteConnection) -> Result<Vec<Backlog>, sqlx::Error> {
+    sqlx::query(
+        "-- store::sqlite::backlog
+        SELECT action,
+               count(*) FILTER (WHERE open AND held IS NOT 'orphaned' AND owner IS NULL) AS due,
+               count(*) FILTER (WHERE open AND owner IS NOT NULL) AS leased,
+               count(*) FILTER (WHERE open AND held = 'orphaned') AS orphaned,
+               count(*) FILTER (WHERE NOT open) AS dead,
+               coalesce(unixepoch('subsec') - min(due_at) FILTER
+                   (WHERE open AND held IS NULL AND due_at <= unixepoch('subsec') * 1e6) / 1e6,
+                   0.0) AS oldest
+        FROM (
+            SELECT action, held, owner, due_at, true AS open FROM deliveries
+            WHERE ended_at IS NULL AND held IS NULL AND tries = 0
+            UNION ALL
+            SELECT action, held, owner, due_at, true FROM deliveries
+            WHERE ended_at IS NULL AND held IS NULL AND tries > 0
+            UNION ALL
+            SELECT action, held, owner, due_at, true FROM deliveries WHERE held = 'order'
+            UNION ALL
+            SELECT action, held, owner, due_at, true FROM deliveries WHERE held = 'orphaned'
+            UNION ALL
+            SELECT action, held, owner, due_at, false FROM deliveries WHERE state = 'dead'
+        ) counted
+        GROUP BY action",
+    )
+    .try_map(|row: SqliteRow| {
+        Ok(Backlog {
+            action: row.try_get("action")?,
+            due: unsigned(row.try_get("due")?),
+            leased: unsigned(row.try_get("leased")?),
+            orphaned: unsigned(row.try_get("orphaned")?),
+            dead: unsigned(row.try_get("dead")?),
+            oldest_due: Duration::from_secs_f64(row.try_get::<f64, _>("oldest")?.max(0.0)),
+        })
+    })
+    .fetch_all(db)
+    .await
+}

@@ -1,0 +1,4 @@
+//! The one integration test: the whole program from outside, its store on both engines.
+
+mod store;
+mod support;

@@ -1,0 +1,30 @@
+//! What a store means: each behaviour is written once and must hold on both engines.
+
+mod claiming;
+mod finishing;
+mod order;
+mod plans;
+mod recording;
+mod schema;
+mod sqlite_file;
+mod words;
+
+/// Makes of each behaviour one test for each engine.
+macro_rules! on_both_engines {
+    ($($behaviour:ident),* $(,)?) => { $(
+        mod $behaviour {
+            use crate::support::database::TestDatabase;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                super::$behaviour(&TestDatabase::postgres().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                super::$behaviour(&TestDatabase::sqlite()).await;
+            }
+        }
+    )* };
+}
+use on_both_engines;
