@@ -34,7 +34,7 @@ use crate::{
     routing::RouteTable,
     sampling,
     shutdown::Stop,
-    store::{LaneKind, Store, StoreError},
+    store::{LaneKind, ServeLock, Store, StoreError},
     telemetry::{Metrics, error_text},
 };
 
@@ -114,7 +114,8 @@ impl Running {
 /// Everything that runs.
 struct Parts {
     config: Config,
-    store: Store,
+    /// Held until the end: a second process on one SQLite file would be refused.
+    serve_lock: Option<ServeLock>,
     metrics: Arc<Metrics>,
     stop: Stop,
     draining: Arc<AtomicBool>,
@@ -186,6 +187,7 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
     metrics.config_generation.with([]).set(1.0);
     let process = Uuid::now_v7();
     let store = Store::new(&config.store, process)?;
+    let serve_lock = store.serve_lock()?;
     let tls = config.server.tls.clone().map(Acceptor::new).transpose()?;
     let routes = Arc::new(RouteTable::new(&config.routes));
     let (dispatch, loops) = Dispatch::new(
@@ -236,7 +238,7 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
     tasks.spawn("sampling", after(prepared.clone(), ends.rest.clone(), sampling));
     tasks.spawn(
         "preparing",
-        prepare(store.clone(), config.store.migrate, prepared.clone(), report_unusable, stop.soon.clone()),
+        prepare(store, config.store.migrate, prepared.clone(), report_unusable, stop.soon.clone()),
     );
     info!(public = %public_at, admin = %admin_at, sources = config.sources.len(),
         routes = config.routes.len(), actions = config.actions.len(),
@@ -244,7 +246,7 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
 
     let parts = Parts {
         config,
-        store,
+        serve_lock,
         metrics: Arc::clone(&metrics),
         stop: stop.clone(),
         draining,
@@ -300,7 +302,10 @@ async fn prepare(
                 return;
             }
             Err(error) => {
-                warn!(error = error_text(&error), "the store is away; answering 503 until it is there");
+                warn!(
+                    error = error_text(&error),
+                    "the store is away; answering 503 until it is there"
+                );
             }
         }
         if stop.run_until_cancelled(tokio::time::sleep(PREPARE_PAUSE)).await.is_none() {
@@ -360,7 +365,7 @@ impl Parts {
         }
         self.ends.rest.cancel();
         self.tasks.wait_for("private listener", WRITING_PATIENCE).await;
-        drop(self.store);
+        drop(self.serve_lock);
         info!("stopped");
         self.metrics.upkeep();
     }

@@ -87,9 +87,7 @@ impl Client {
         // Loading the machine's certificates takes time and memory: only where they are asked for,
         // and a machine without any can still do everything but HTTPS.
         let http = match url.scheme() {
-            "https" => builder()
-                .build()
-                .or_else(|_| builder().tls_certs_only([]).build()),
+            "https" => builder().build().or_else(|_| builder().tls_certs_only([]).build()),
             _ => builder().tls_certs_only([]).build(),
         };
         Ok(Self {
@@ -113,15 +111,10 @@ impl Client {
         url: &Url,
         headers: HeaderMap,
     ) -> Result<Request, String> {
-        let request = self
-            .http
-            .request(method, url.clone())
-            .headers(headers)
-            .build();
+        let request = self.http.request(method, url.clone()).headers(headers).build();
         let request = request.map_err(|error| error.without_url().to_string())?;
         if let Some(value) = request.headers().get(AUTHORIZATION) {
-            self.mask
-                .add_header(&String::from_utf8_lossy(value.as_bytes()));
+            self.mask.add_header(&String::from_utf8_lossy(value.as_bytes()));
         }
         Ok(request)
     }
@@ -165,11 +158,7 @@ impl Client {
     ///
     /// The status is not one of success.
     pub(super) fn check(&self, answer: &Answer) -> Result<(), ActionError> {
-        let hint = if answer.status.is_redirection() {
-            "; redirects are not followed"
-        } else {
-            ""
-        };
+        let hint = if answer.status.is_redirection() { "; redirects are not followed" } else { "" };
         let failure = || self.failure(&format!("answered {}{hint}", answer.status), answer);
         match Verdict::of(answer.status) {
             Verdict::Taken => Ok(()),
@@ -181,11 +170,7 @@ impl Client {
 
     fn timed_out(&self) -> ActionError {
         let what = format!("no answer within {:?}", self.timeout);
-        ActionError::Retry(Failure {
-            what,
-            timed_out: true,
-            ..Failure::default()
-        })
+        ActionError::Retry(Failure { what, timed_out: true, ..Failure::default() })
     }
 
     fn explain(&self, error: &reqwest::Error) -> ActionError {
@@ -222,11 +207,7 @@ impl Answer {
                 break;
             }
         }
-        Self {
-            status,
-            retry_after,
-            body,
-        }
+        Self { status, retry_after, body }
     }
 }
 
@@ -253,32 +234,20 @@ fn builder(concurrency: usize, allow_private: bool) -> reqwest::ClientBuilder {
         .user_agent(USER_AGENT)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(concurrency);
-    if allow_private {
-        builder
-    } else {
-        builder.dns_resolver(PublicOnly)
-    }
+    if allow_private { builder } else { builder.dns_resolver(PublicOnly) }
 }
 
 fn refused(refusal: &NotPublic) -> ActionError {
-    ActionError::Refused(Failure {
-        what: refusal.to_string(),
-        ..Failure::default()
-    })
+    ActionError::Refused(Failure { what: refusal.to_string(), ..Failure::default() })
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| {
-        (*error).source()
-    })
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
 /// The text of the first cause; those around it name the URL.
 fn innermost(error: &reqwest::Error) -> String {
-    causes(error)
-        .skip(1)
-        .last()
-        .map_or_else(|| "unknown cause".to_owned(), ToString::to_string)
+    causes(error).skip(1).last().map_or_else(|| "unknown cause".to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]
@@ -297,9 +266,7 @@ mod tests {
         for status in [401, 403, 408, 425, 429, 500, 502, 503, 504, 507, 599] {
             assert_eq!(verdict(status), Verdict::Later, "{status}");
         }
-        for status in [
-            300, 301, 302, 307, 308, 400, 402, 404, 405, 409, 413, 422, 451, 600, 999,
-        ] {
+        for status in [300, 301, 302, 307, 308, 400, 402, 404, 405, 409, 413, 422, 451, 600, 999] {
             assert_eq!(verdict(status), Verdict::Never, "{status}");
         }
         assert_eq!(verdict(410), Verdict::Gone);

@@ -41,12 +41,9 @@ const SPECIAL_V6: [Ipv6Net; 3] = [
 
 /// Prefixes whose addresses stand for an IPv4 address, and the octet at which that begins.
 const EMBEDDING: [(Ipv6Net, usize); 3] = [
-    (
-        Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96),
-        12,
-    ), // mapped
-    (v6([0x64, 0xff9b, 0], 96), 12), // NAT64
-    (v6([0x2002, 0, 0], 16), 2),     // 6to4
+    (Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96), 12), // mapped
+    (v6([0x64, 0xff9b, 0], 96), 12),                                           // NAT64
+    (v6([0x2002, 0, 0], 16), 2),                                               // 6to4
 ];
 
 /// A destination that the guard refuses.
@@ -88,13 +85,7 @@ pub(super) fn check_literal(url: &url::Url) -> Result<(), NotPublic> {
         Some(url::Host::Ipv6(address)) => IpAddr::V6(address),
         Some(url::Host::Domain(_)) | None => return Ok(()),
     };
-    if is_public(address) {
-        Ok(())
-    } else {
-        Err(NotPublic {
-            host: address.to_string(),
-        })
-    }
+    if is_public(address) { Ok(()) } else { Err(NotPublic { host: address.to_string() }) }
 }
 
 impl Resolve for PublicOnly {
@@ -110,9 +101,7 @@ impl Resolve for PublicOnly {
 fn public_of(host: &str, found: impl Iterator<Item = SocketAddr>) -> Result<Addrs, NotPublic> {
     let (public, others): (Vec<_>, Vec<_>) = found.partition(|address| is_public(address.ip()));
     if public.is_empty() && !others.is_empty() {
-        return Err(NotPublic {
-            host: host.to_owned(),
-        });
+        return Err(NotPublic { host: host.to_owned() });
     }
     Ok(Box::new(public.into_iter()))
 }
@@ -142,13 +131,7 @@ mod tests {
 
     #[test]
     fn ordinary_addresses_are_public() {
-        for address in [
-            "8.8.8.8",
-            "1.1.1.1",
-            "172.32.0.1",
-            "100.128.0.1",
-            "2606:4700::1111",
-        ] {
+        for address in ["8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111"] {
             assert!(public(address), "{address}");
         }
     }
@@ -224,31 +207,21 @@ mod tests {
     #[test]
     fn only_the_public_addresses_of_a_name_are_used() {
         let found = ["10.0.0.1:0", "8.8.8.8:0"].map(|address| address.parse().unwrap());
-        let kept: Vec<_> = public_of("example.com", found.into_iter())
-            .unwrap()
-            .collect();
+        let kept: Vec<_> = public_of("example.com", found.into_iter()).unwrap().collect();
         assert_eq!(kept, ["8.8.8.8:0".parse().unwrap()]);
     }
 
     #[test]
     fn a_name_with_private_addresses_only_is_refused_with_the_way_out() {
         let found = ["10.0.0.1:0".parse().unwrap()];
-        let refusal = public_of("intern.example", found.into_iter())
-            .err()
-            .unwrap()
-            .to_string();
+        let refusal = public_of("intern.example", found.into_iter()).err().unwrap().to_string();
         assert!(refusal.contains("intern.example"), "{refusal}");
         assert!(refusal.contains("allow_private = true"), "{refusal}");
     }
 
     #[test]
     fn an_address_in_any_spelling_is_refused() {
-        for url in [
-            "http://127.1/",
-            "http://0x7f000001/",
-            "http://2130706433/",
-            "http://[::1]/",
-        ] {
+        for url in ["http://127.1/", "http://0x7f000001/", "http://2130706433/", "http://[::1]/"] {
             let url = url::Url::parse(url).unwrap();
             assert!(check_literal(&url).is_err(), "{url}");
         }

@@ -79,32 +79,20 @@ impl Http {
         let method = method(http)?;
         let headers = headers(http)?;
         let body = body_template(http)?;
-        let of_url = |message| TemplateProblem {
-            field: "url",
-            message,
-        };
+        let of_url = |message| TemplateProblem { field: "url", message };
         let mut client =
             Client::build(config, &http.url, http.allow_private, mask(http)).map_err(of_url)?;
         let prototype = client.prepare(method, &http.url, headers).map_err(of_url)?;
         let signer = http.signing_secret.as_ref().map(Signer::new);
-        Ok(Self {
-            client,
-            prototype,
-            signer,
-            body,
-        })
+        Ok(Self { client, prototype, signer, body })
     }
 
     /// Every problem of the configuration, as field and text.
     pub(super) fn check(http: &HttpAction) -> Vec<TemplateProblem> {
-        [
-            method(http).err(),
-            headers(http).err(),
-            body_template(http).err(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        [method(http).err(), headers(http).err(), body_template(http).err()]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Sends the event once.
@@ -113,33 +101,19 @@ impl Http {
     ///
     /// The destination did not take it.
     pub async fn perform(&self, job: &Job) -> Result<Done, ActionError> {
-        let body = self.body(job).map_err(|what| {
-            ActionError::Refused(Failure {
-                what,
-                ..Failure::default()
-            })
-        })?;
-        let answer = self
-            .client
-            .send(self.request(job, body), BODY_PATIENCE)
-            .await?;
+        let body = self
+            .body(job)
+            .map_err(|what| ActionError::Refused(Failure { what, ..Failure::default() }))?;
+        let answer = self.client.send(self.request(job, body), BODY_PATIENCE).await?;
         self.client.check(&answer)?;
-        Ok(Done {
-            status: Some(answer.status.as_u16()),
-        })
+        Ok(Done { status: Some(answer.status.as_u16()) })
     }
 
     fn body(&self, job: &Job) -> Result<Vec<u8>, String> {
-        let Some(BodyTemplate {
-            template,
-            must_be_json,
-        }) = &self.body
-        else {
+        let Some(BodyTemplate { template, must_be_json }) = &self.body else {
             return Ok(standard_body(job));
         };
-        let body = template
-            .render(job)
-            .map_err(|error| format!("the body template: {error}"))?;
+        let body = template.render(job).map_err(|error| format!("the body template: {error}"))?;
         if *must_be_json {
             serde_json::from_str::<serde::de::IgnoredAny>(&body)
                 .map_err(|error| format!("the body template did not make JSON: {error}"))?;
@@ -148,20 +122,15 @@ impl Http {
     }
 
     fn request(&self, job: &Job, body: Vec<u8>) -> Request {
-        let mut request = self
-            .prototype
-            .try_clone()
-            .expect("a request without a body can be cloned");
+        let mut request =
+            self.prototype.try_clone().expect("a request without a body can be cloned");
         let mut buffer = Uuid::encode_buffer();
         let key: &str = job.idempotency_key.hyphenated().encode_lower(&mut buffer);
         let key_value = ascii(key);
         let headers = request.headers_mut();
         headers.insert(IDEMPOTENCY_KEY, key_value.clone());
         headers.insert(WEBHOOK_ID, key_value);
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(now));
         if let Some(signer) = &self.signer {
             headers.insert(WEBHOOK_SIGNATURE, ascii(&signer.sign(key, now, &body)));
@@ -174,9 +143,7 @@ impl Http {
 impl Signer {
     fn new(key: &SigningKey) -> Self {
         let keyed = Hmac::new_from_slice(key.0.expose_secret());
-        Self {
-            keyed: keyed.expect("HMAC takes a key of any length"),
-        }
+        Self { keyed: keyed.expect("HMAC takes a key of any length") }
     }
 
     fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
@@ -217,10 +184,7 @@ fn method(http: &HttpAction) -> Result<Method, TemplateProblem> {
 }
 
 fn headers(http: &HttpAction) -> Result<HeaderMap, TemplateProblem> {
-    let problem = |message| TemplateProblem {
-        field: "headers",
-        message,
-    };
+    let problem = |message| TemplateProblem { field: "headers", message };
     let mut headers = HeaderMap::with_capacity(http.headers.len() + 8);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, value) in &http.headers {
@@ -241,19 +205,11 @@ fn body_template(http: &HttpAction) -> Result<Option<BodyTemplate>, TemplateProb
     let Some(source) = &http.body else {
         return Ok(None);
     };
-    let template =
-        Template::compile(source, &NAMES, Escape::Nothing).map_err(|error| TemplateProblem {
-            field: "body",
-            message: error.to_string(),
-        })?;
-    let has_own_type = http
-        .headers
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    Ok(Some(BodyTemplate {
-        template,
-        must_be_json: !has_own_type,
-    }))
+    let template = Template::compile(source, &NAMES, Escape::Nothing)
+        .map_err(|error| TemplateProblem { field: "body", message: error.to_string() })?;
+    let has_own_type =
+        http.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    Ok(Some(BodyTemplate { template, must_be_json: !has_own_type }))
 }
 
 fn mask(http: &HttpAction) -> Mask {

@@ -24,10 +24,7 @@ impl Log {
     ///
     /// The template is wrong.
     pub fn build(config: &config::Action, log: &LogAction) -> Result<Self, TemplateProblem> {
-        Ok(Self {
-            name: config.name.clone(),
-            text: text(log)?,
-        })
+        Ok(Self { name: config.name.clone(), text: text(log)? })
     }
 
     /// Every problem of the configuration.
@@ -43,16 +40,12 @@ impl Log {
     pub fn perform(&self, job: &Job) -> Result<Done, ActionError> {
         let text = match &self.text {
             None => "event".to_owned(),
-            Some(template) => template
-                .render(job)
-                .map(|text| on_one_line(&text))
-                .map_err(|error| {
+            Some(template) => {
+                template.render(job).map(|text| on_one_line(&text)).map_err(|error| {
                     let what = format!("the text template: {error}");
-                    ActionError::Refused(Failure {
-                        what,
-                        ..Failure::default()
-                    })
-                })?,
+                    ActionError::Refused(Failure { what, ..Failure::default() })
+                })?
+            }
         };
         tracing::info!(
             target: "attio_relay::action::log",
@@ -72,10 +65,7 @@ fn text(log: &LogAction) -> Result<Option<Template>, TemplateProblem> {
         .as_ref()
         .map(compile)
         .transpose()
-        .map_err(|error| TemplateProblem {
-            field: "text",
-            message: error.to_string(),
-        })
+        .map_err(|error| TemplateProblem { field: "text", message: error.to_string() })
 }
 
 /// `text` with everything escaped that could end a line or steer a terminal.

@@ -25,8 +25,7 @@ impl Mask {
             self.add_form(&quoted.as_bytes()[1..quoted.len() - 1]);
         }
         self.add_form(secret);
-        self.secrets
-            .sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
     /// Adds a header's value; of `Bearer TOKEN` also the token alone.
@@ -128,9 +127,6 @@ mod tests {
 
     #[test]
     fn a_secret_within_json_is_hidden() {
-        assert_eq!(
-            mask(&["a\"b\\c"]).text(r#"{"echo":"a\"b\\c"}"#),
-            r#"{"echo":"***"}"#
-        );
+        assert_eq!(mask(&["a\"b\\c"]).text(r#"{"echo":"a\"b\\c"}"#), r#"{"echo":"***"}"#);
     }
 }

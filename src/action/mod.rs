@@ -123,10 +123,7 @@ impl Action {
             ActionKind::Slack(slack) => slack::Slack::check(slack),
             ActionKind::Log(log) => log::Log::check(log),
         };
-        problems
-            .into_iter()
-            .map(|problem| (problem.field, problem.message))
-            .collect()
+        problems.into_iter().map(|problem| (problem.field, problem.message)).collect()
     }
 
     /// Makes one attempt, within the action's deadline.

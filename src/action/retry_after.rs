@@ -27,11 +27,9 @@ fn seconds(value: &str) -> Option<Duration> {
 }
 
 fn instant(value: &str) -> Option<SystemTime> {
-    httpdate::parse_http_date(value).ok().or_else(|| {
-        OffsetDateTime::parse(value, &Rfc3339)
-            .ok()
-            .map(SystemTime::from)
-    })
+    httpdate::parse_http_date(value)
+        .ok()
+        .or_else(|| OffsetDateTime::parse(value, &Rfc3339).ok().map(SystemTime::from))
 }
 
 #[cfg(test)]
@@ -48,22 +46,10 @@ mod tests {
         assert_eq!(wait("2"), Some(Duration::from_secs(2)));
         assert_eq!(wait("0"), Some(Duration::ZERO));
         assert_eq!(wait(" 7 "), Some(Duration::from_secs(7)));
-        assert_eq!(
-            wait("Sun, 22 Nov 2026 08:30:01 GMT"),
-            Some(Duration::from_secs(1))
-        );
-        assert_eq!(
-            wait("2026-11-22T08:30:03.000Z"),
-            Some(Duration::from_secs(3))
-        );
-        assert_eq!(
-            wait("2026-11-22T09:30:05+01:00"),
-            Some(Duration::from_secs(5))
-        );
-        assert_eq!(
-            wait("Sun, 22 Nov 2026 20:30:00 GMT"),
-            Some(Duration::from_hours(12))
-        );
+        assert_eq!(wait("Sun, 22 Nov 2026 08:30:01 GMT"), Some(Duration::from_secs(1)));
+        assert_eq!(wait("2026-11-22T08:30:03.000Z"), Some(Duration::from_secs(3)));
+        assert_eq!(wait("2026-11-22T09:30:05+01:00"), Some(Duration::from_secs(5)));
+        assert_eq!(wait("Sun, 22 Nov 2026 20:30:00 GMT"), Some(Duration::from_hours(12)));
     }
 
     #[test]
@@ -91,10 +77,7 @@ mod tests {
     fn the_recorded_answers_of_attio_are_understood() {
         let recorded = include_str!("../../tests/data/api/error-headers.json");
         let recorded: serde_json::Value = serde_json::from_str(recorded).unwrap();
-        let seen = recorded["seen_in_third_party_code"]
-            .as_array()
-            .unwrap()
-            .iter();
+        let seen = recorded["seen_in_third_party_code"].as_array().unwrap().iter();
         for case in seen.chain([&recorded["documented"]]) {
             let text = |name: &str| case["headers"][name].as_str().unwrap();
             let now = httpdate::parse_http_date(text("Date")).unwrap();

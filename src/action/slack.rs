@@ -36,13 +36,8 @@ const PASSING: [&str; 7] = [
 ];
 
 /// Errors that an operator can mend with another token.
-const OF_THE_TOKEN: [&str; 5] = [
-    "invalid_auth",
-    "not_authed",
-    "token_revoked",
-    "token_expired",
-    "account_inactive",
-];
+const OF_THE_TOKEN: [&str; 5] =
+    ["invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"];
 
 /// A destination in Slack.
 pub struct Slack {
@@ -76,35 +71,19 @@ impl Slack {
     pub fn build(config: &config::Action, slack: &SlackAction) -> Result<Self, TemplateProblem> {
         let text = text(slack)?;
         let url = address(&slack.target)?;
-        let of_url = |message| TemplateProblem {
-            field: address_field(&slack.target),
-            message,
-        };
+        let of_url = |message| TemplateProblem { field: address_field(&slack.target), message };
         let mask = mask(&slack.target, &url);
         let mut client = Client::build(config, &url, slack.allow_private, mask).map_err(of_url)?;
         let mut headers = HeaderMap::new();
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         headers.insert(CONTENT_TYPE, json);
         let mut channel = None;
-        if let SlackTarget::Post {
-            token,
-            channel: target,
-            ..
-        } = &slack.target
-        {
+        if let SlackTarget::Post { token, channel: target, .. } = &slack.target {
             headers.insert(AUTHORIZATION, bearer(token)?);
             channel = Some(target.clone());
         }
-        let prototype = client
-            .prepare(Method::POST, &url, headers)
-            .map_err(of_url)?;
-        Ok(Self {
-            client,
-            prototype,
-            channel,
-            text,
-            timeout: config.timeout,
-        })
+        let prototype = client.prepare(Method::POST, &url, headers).map_err(of_url)?;
+        Ok(Self { client, prototype, channel, text, timeout: config.timeout })
     }
 
     /// Every problem of the configuration.
@@ -113,10 +92,7 @@ impl Slack {
             SlackTarget::Post { token, .. } => bearer(token).err(),
             SlackTarget::Webhook(_) => None,
         };
-        [text(slack).err(), address(&slack.target).err(), token]
-            .into_iter()
-            .flatten()
-            .collect()
+        [text(slack).err(), address(&slack.target).err(), token].into_iter().flatten().collect()
     }
 
     /// Posts the message once.
@@ -127,29 +103,19 @@ impl Slack {
     pub async fn perform(&self, job: &Job) -> Result<Done, ActionError> {
         let text = self.text.render(job).map_err(|error| {
             let what = format!("the text template: {error}");
-            ActionError::Refused(Failure {
-                what,
-                ..Failure::default()
-            })
+            ActionError::Refused(Failure { what, ..Failure::default() })
         })?;
         let answer = self.client.send(self.request(&text), self.timeout).await?;
         self.client.check(&answer)?;
         self.check_outcome(&answer)?;
-        Ok(Done {
-            status: Some(answer.status.as_u16()),
-        })
+        Ok(Done { status: Some(answer.status.as_u16()) })
     }
 
     fn request(&self, text: &str) -> Request {
-        let message = Message {
-            channel: self.channel.as_deref(),
-            text,
-        };
+        let message = Message { channel: self.channel.as_deref(), text };
         let message = serde_json::to_vec(&message).expect("plain text always becomes JSON");
-        let mut request = self
-            .prototype
-            .try_clone()
-            .expect("a request without a body can be cloned");
+        let mut request =
+            self.prototype.try_clone().expect("a request without a body can be cloned");
         *request.body_mut() = Some(Body::from(message));
         request
     }
@@ -169,10 +135,7 @@ impl Slack {
             }
         };
         let failure = |hint: &str| {
-            self.client.failure(
-                &format!("Slack answered {}{hint}", error.escape_debug()),
-                answer,
-            )
+            self.client.failure(&format!("Slack answered {}{hint}", error.escape_debug()), answer)
         };
         Err(if PASSING.contains(&error.as_str()) {
             ActionError::Retry(failure(""))
@@ -185,10 +148,8 @@ impl Slack {
 }
 
 fn text(slack: &SlackAction) -> Result<Template, TemplateProblem> {
-    Template::compile(&slack.text, &NAMES, Escape::Slack).map_err(|error| TemplateProblem {
-        field: "text",
-        message: error.to_string(),
-    })
+    Template::compile(&slack.text, &NAMES, Escape::Slack)
+        .map_err(|error| TemplateProblem { field: "text", message: error.to_string() })
 }
 
 fn address(target: &SlackTarget) -> Result<Url, TemplateProblem> {
@@ -201,10 +162,7 @@ fn address(target: &SlackTarget) -> Result<Url, TemplateProblem> {
         }
         SlackTarget::Post { base_url, .. } => {
             let mut url = base_url.clone();
-            url.set_path(&format!(
-                "{}/chat.postMessage",
-                base_url.path().trim_end_matches('/')
-            ));
+            url.set_path(&format!("{}/chat.postMessage", base_url.path().trim_end_matches('/')));
             Ok(url)
         }
     }
@@ -237,15 +195,12 @@ fn mask(target: &SlackTarget, url: &Url) -> Mask {
         SlackTarget::Webhook(secret) => {
             mask.add(secret.expose_secret());
             mask.add(url.path());
-            url.path_segments()
-                .into_iter()
-                .flatten()
-                .for_each(|segment| {
-                    // The address ends in the secret; its first part is `services` everywhere.
-                    if segment != "services" {
-                        mask.add(segment);
-                    }
-                });
+            url.path_segments().into_iter().flatten().for_each(|segment| {
+                // The address ends in the secret; its first part is `services` everywhere.
+                if segment != "services" {
+                    mask.add(segment);
+                }
+            });
         }
         SlackTarget::Post { token, .. } => mask.add(token.expose_secret()),
     }

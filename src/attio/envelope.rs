@@ -83,7 +83,11 @@ impl Envelope {
                 .collect::<Result<_, _>>()?,
             None => vec![read_event(json, text).ok_or(Unreadable::NoEvents)?],
         };
-        Ok(Self { webhook_id: object.text("webhook_id"), event_id: object.text("event_id"), events })
+        Ok(Self {
+            webhook_id: object.text("webhook_id"),
+            event_id: object.text("event_id"),
+            events,
+        })
     }
 }
 
@@ -273,11 +277,16 @@ mod tests {
         for event_type in KNOWN_TYPES {
             let body = fixture(event_type);
             let envelope = Envelope::read(body.as_bytes()).unwrap();
-            assert_eq!(envelope.webhook_id.as_deref(), Some("7bca51fc-3281-4b13-ab5b-190c901ed426"));
+            assert_eq!(
+                envelope.webhook_id.as_deref(),
+                Some("7bca51fc-3281-4b13-ab5b-190c901ed426")
+            );
             for event in envelope.events {
                 assert_eq!(event.event_type, event_type);
                 assert!(event.actor_type.is_some() && event.workspace_id.is_some());
-                assert!(body[event.span.clone()].starts_with('{') && body[event.span].ends_with('}'));
+                assert!(
+                    body[event.span.clone()].starts_with('{') && body[event.span].ends_with('}')
+                );
             }
         }
     }
@@ -352,6 +361,9 @@ mod tests {
     fn surrogate_pairs_and_other_escapes_stay_as_they_are() {
         let json = r#""\ud83d\ude00 \\ud800 \n \"""#;
         assert_eq!(without_lone_surrogates(json), json);
-        assert_eq!(without_lone_surrogates(r#""\udc00\ud800\ud83d\ude00""#), r#""\ufffd\ufffd\ud83d\ude00""#);
+        assert_eq!(
+            without_lone_surrogates(r#""\udc00\ud800\ud83d\ude00""#),
+            r#""\ufffd\ufffd\ud83d\ude00""#
+        );
     }
 }

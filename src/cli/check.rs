@@ -62,10 +62,7 @@ mod tests {
         let path = folder.path().join("relay.toml");
         std::fs::write(&path, text).unwrap();
         let env = |_: &str| Some("0123456789abcdef".to_owned());
-        let outside = Outside {
-            env: &env,
-            templates: &|_| Vec::new(),
-        };
+        let outside = Outside { env: &env, templates: &|_| Vec::new() };
         format!("{:?}", run(&path, &outside))
     }
 

@@ -18,7 +18,13 @@ use crate::{
 #[command(name = "attio-relay", version, about, max_term_width = 100)]
 pub struct Cli {
     /// The configuration file.
-    #[arg(long, global = true, value_name = "PATH", env = "ATTIO_RELAY_CONFIG", default_value = "config/relay.toml")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "ATTIO_RELAY_CONFIG",
+        default_value = "config/relay.toml"
+    )]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,

@@ -96,10 +96,7 @@ impl<'t> Document<'t> {
     /// What was typed at a place, if anything.
     #[must_use]
     pub fn value(&self, place: &Place) -> Option<&Spanned<DeValue<'t>>> {
-        place
-            .0
-            .iter()
-            .try_fold(&self.root, |value, step| child(value, step))
+        place.0.iter().try_fold(&self.root, |value, step| child(value, step))
     }
 
     /// The bytes of a place; of the nearest thing around it when nothing was typed there.
@@ -140,10 +137,7 @@ mod tests {
     fn a_value_is_found_in_tables_and_lists() {
         let root = Place::root();
         assert_eq!(found(&root.key("server").key("listen")), "\"a\"");
-        assert_eq!(
-            found(&root.key("routes").index(1).key("to").index(1)),
-            "\"z\""
-        );
+        assert_eq!(found(&root.key("routes").index(1).key("to").index(1)), "\"z\"");
         let retry = root.key("actions").key("billing").key("retry");
         assert_eq!(found(&retry.key("max")), "\"1h\"");
     }
@@ -152,10 +146,7 @@ mod tests {
     fn a_missing_value_is_found_at_the_nearest_thing_around_it() {
         let root = Place::root();
         assert_eq!(found(&root.key("server").key("nothing")), "[server]");
-        assert_eq!(
-            found(&root.key("routes").index(1).key("name")),
-            "[[routes]]"
-        );
+        assert_eq!(found(&root.key("routes").index(1).key("name")), "[[routes]]");
         let retry = root.key("actions").key("billing").key("retry");
         assert_eq!(found(&retry.key("first")), "{ max = \"1h\" }");
     }

@@ -93,12 +93,8 @@ fn broken(text: &str, error: document::SyntaxError, report: &mut problem::Report
     // What is missing at the end of the file is missing after its last word.
     let last = text.trim_end().len();
     let span = error.span.start.min(last)..error.span.end.min(last);
-    let start = text[..span.start]
-        .rfind('\n')
-        .map_or(0, |newline| newline + 1);
-    let end = text[span.end..]
-        .find('\n')
-        .map_or(text.len(), |at| span.end + at);
+    let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
     report.mask(start + schema::known_start(&text[start..end])..end);
     report.error(span, error.message);
 }

@@ -105,19 +105,12 @@ impl Problems {
     /// What was gathered about `text`, which is shown under `name`.
     #[must_use]
     pub fn new(name: &str, text: &str, report: Report) -> Self {
-        let Report {
-            mut problems,
-            masks,
-        } = report;
+        let Report { mut problems, masks } = report;
         problems.sort_by_key(|problem| problem.span.start);
         for problem in &mut problems {
             (problem.line, problem.column) = position(text, problem.span.start);
         }
-        Self {
-            name: name.to_owned(),
-            text: Some(masked(text, &masks)),
-            found: problems,
-        }
+        Self { name: name.to_owned(), text: Some(masked(text, &masks)), found: problems }
     }
 
     /// A file that could not be read at all.
@@ -125,11 +118,7 @@ impl Problems {
     pub fn unreadable(name: &str, message: String, help: String) -> Self {
         let mut report = Report::default();
         report.error(0..0, message).help(help);
-        Self {
-            name: name.to_owned(),
-            text: None,
-            found: report.problems,
-        }
+        Self { name: name.to_owned(), text: None, found: report.problems }
     }
 
     /// Each problem, in the file's order.
@@ -152,18 +141,13 @@ impl Problems {
     /// At least one is an error: the configuration may not be used.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// All of them for a person: file, line, column, the line itself, a caret, a suggestion.
     #[must_use]
     pub fn render(&self, in_colour: bool) -> String {
-        let renderer = if in_colour {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
+        let renderer = if in_colour { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let mut out = String::new();
         for problem in self {
@@ -231,11 +215,7 @@ fn masked(text: &str, masks: &[Range<usize>]) -> String {
     text.char_indices()
         .flat_map(|(at, c)| {
             let is_shape = c.is_whitespace() || "\"'[]{},=".contains(c);
-            let (shown, times) = if hide(at) && !is_shape {
-                ('*', c.len_utf8())
-            } else {
-                (c, 1)
-            };
+            let (shown, times) = if hide(at) && !is_shape { ('*', c.len_utf8()) } else { (c, 1) };
             std::iter::repeat_n(shown, times)
         })
         .collect()
@@ -252,9 +232,7 @@ mod tests {
         let token = TEXT.find("\"geheim").unwrap();
         report.mask(token..TEXT.len() - 1);
         report.error(token..TEXT.len() - 1, "a secret may not stand in the file");
-        report
-            .warning(9..16, "unknown key `lissten`")
-            .suggest(Some("listen"));
+        report.warning(9..16, "unknown key `lissten`").suggest(Some("listen"));
         Problems::new("relay.toml", TEXT, report)
     }
 
@@ -276,10 +254,7 @@ mod tests {
 
     #[test]
     fn problems_come_in_the_order_of_the_file() {
-        let places: Vec<_> = problems()
-            .iter()
-            .map(|one| (one.line, one.column))
-            .collect();
+        let places: Vec<_> = problems().iter().map(|one| (one.line, one.column)).collect();
         assert_eq!(places, [(2, 1), (3, 9)]);
     }
 
@@ -293,9 +268,6 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_has_no_line_to_show() {
         let problems = Problems::unreadable("x", "cannot read x".into(), "make one".into());
-        assert_eq!(
-            problems.to_string(),
-            "error: cannot read x\n |\n = help: make one\n\n"
-        );
+        assert_eq!(problems.to_string(), "error: cannot read x\n |\n = help: make one\n\n");
     }
 }

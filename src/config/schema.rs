@@ -41,9 +41,7 @@ fn gather_keys(schema: &Value, keys: &mut BTreeSet<String>) {
 #[must_use]
 pub fn known_start(line: &str) -> usize {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let opening = line
-        .find(|c: char| !c.is_whitespace() && c != '[')
-        .unwrap_or(line.len());
+    let opening = line.find(|c: char| !c.is_whitespace() && c != '[').unwrap_or(line.len());
     let rest = &line[opening..];
     let word = rest.find(|c| !is_bare(c)).unwrap_or(rest.len());
     if !known_keys().contains(&rest[..word]) {
@@ -59,10 +57,7 @@ pub fn known_start(line: &str) -> usize {
 fn without_null(schema: &mut Value) {
     match schema {
         Value::Object(keys) => {
-            if keys
-                .get("default")
-                .is_some_and(|default| !default.is_boolean())
-            {
+            if keys.get("default").is_some_and(|default| !default.is_boolean()) {
                 keys.remove("default");
             }
             if let Some(Value::Array(types)) = keys.get_mut("type") {

@@ -33,9 +33,7 @@ impl From<&str> for Typed {
         if let Some(name) = text.strip_prefix("env:").filter(|name| is_variable(name)) {
             return Self::Env(name.to_owned());
         }
-        if let Some(path) = text
-            .strip_prefix("file:")
-            .filter(|path| Path::new(path).is_absolute())
+        if let Some(path) = text.strip_prefix("file:").filter(|path| Path::new(path).is_absolute())
         {
             return Self::File(path.to_owned());
         }
@@ -169,14 +167,9 @@ pub fn signing_key(secret: &SecretString) -> Result<SigningKey, String> {
         .expose_secret()
         .strip_prefix("whsec_")
         .ok_or("a signing secret starts with `whsec_`")?;
-    let key = STANDARD
-        .decode(key)
-        .map_err(|_| "a signing secret is base64 after `whsec_`")?;
+    let key = STANDARD.decode(key).map_err(|_| "a signing secret is base64 after `whsec_`")?;
     if !(24..=64).contains(&key.len()) {
-        return Err(format!(
-            "a signing secret has 24 to 64 bytes, not {}",
-            key.len()
-        ));
+        return Err(format!("a signing secret has 24 to 64 bytes, not {}", key.len()));
     }
     Ok(SigningKey(SecretSlice::from(key)))
 }
@@ -206,16 +199,8 @@ mod tests {
     #[test]
     fn a_variable_gives_its_value() {
         assert_eq!(resolved("env:SET").unwrap(), "value");
-        assert!(
-            resolved("env:UNSET")
-                .unwrap_err()
-                .contains("UNSET is not set")
-        );
-        assert!(
-            resolved("env:BLANK")
-                .unwrap_err()
-                .contains("BLANK is empty")
-        );
+        assert!(resolved("env:UNSET").unwrap_err().contains("UNSET is not set"));
+        assert!(resolved("env:BLANK").unwrap_err().contains("BLANK is empty"));
     }
 
     #[test]
@@ -230,23 +215,14 @@ mod tests {
     fn an_empty_a_missing_and_a_huge_file_are_refused() {
         let (_folder, empty) = file("\n");
         assert!(resolved(&empty).unwrap_err().contains("is empty"));
-        assert!(
-            resolved("file:/nowhere/at/all")
-                .unwrap_err()
-                .contains("cannot be read")
-        );
+        assert!(resolved("file:/nowhere/at/all").unwrap_err().contains("cannot be read"));
         let (_folder, huge) = file(&"x".repeat(65_537));
         assert!(resolved(&huge).unwrap_err().contains("longer than"));
     }
 
     #[test]
     fn a_literal_is_refused_and_never_shown() {
-        for literal in [
-            "canary-0123456789",
-            "env:canary-1",
-            "file:canary",
-            "${canary}",
-        ] {
+        for literal in ["canary-0123456789", "env:canary-1", "file:canary", "${canary}"] {
             let why = resolved(literal).unwrap_err();
             assert!(why.contains("may not stand in the file"), "{why}");
             assert!(!why.contains("canary"), "{why}");

@@ -6,12 +6,7 @@ pub fn nearest<'k>(typed: &str, known: impl IntoIterator<Item = &'k str>) -> Opt
     let furthest = (typed.chars().count() / 3).max(1);
     known
         .into_iter()
-        .map(|word| {
-            (
-                strsim::damerau_levenshtein(&typed.to_lowercase(), word),
-                word,
-            )
-        })
+        .map(|word| (strsim::damerau_levenshtein(&typed.to_lowercase(), word), word))
         .filter(|(distance, _)| *distance <= furthest)
         .min()
         .map(|(_, word)| word)

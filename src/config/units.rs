@@ -114,10 +114,7 @@ fn size(text: &str) -> Result<usize, String> {
         "" => return Err("the unit is missing: B, KiB, MiB or GiB".to_owned()),
         _ => return Err(format!("`{unit}` is no unit of size: B, KiB, MiB or GiB")),
     };
-    match number
-        .checked_mul(bytes)
-        .and_then(|bytes| usize::try_from(bytes).ok())
-    {
+    match number.checked_mul(bytes).and_then(|bytes| usize::try_from(bytes).ok()) {
         Some(0) => Err("must be above zero".to_owned()),
         Some(bytes) => Ok(bytes),
         None => Err("larger than any memory".to_owned()),
@@ -125,9 +122,7 @@ fn size(text: &str) -> Result<usize, String> {
 }
 
 fn frequency(text: &str) -> Result<Rate, String> {
-    let (number, unit) = text
-        .split_once('/')
-        .ok_or("the unit is missing: /s, /m or /h")?;
+    let (number, unit) = text.split_once('/').ok_or("the unit is missing: /s, /m or /h")?;
     let seconds = match unit {
         "s" => 1.0,
         "m" => 60.0,
@@ -135,9 +130,7 @@ fn frequency(text: &str) -> Result<Rate, String> {
         _ => return Err(format!("`/{unit}` is no unit of a rate: /s, /m or /h")),
     };
     // Plain decimals only: `f64` alone would also take "inf", "nan" and "1e9".
-    let is_plain = number
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let number: f64 = (is_plain && !number.is_empty())
         .then(|| number.parse().ok())
         .flatten()
@@ -151,12 +144,9 @@ fn frequency(text: &str) -> Result<Rate, String> {
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     if let Some(port) = text.strip_prefix("localhost:") {
-        return Err(format!(
-            "an address is needed, no name: \"127.0.0.1:{port}\""
-        ));
+        return Err(format!("an address is needed, no name: \"127.0.0.1:{port}\""));
     }
-    text.parse()
-        .map_err(|_| "no address with a port".to_owned())
+    text.parse().map_err(|_| "no address with a port".to_owned())
 }
 
 // Never quotes the text: a password may stand in it.
@@ -175,16 +165,12 @@ fn web_url(text: &str) -> Result<Url, String> {
 }
 
 fn split(text: &str) -> Result<(u64, &str), String> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     if number.is_empty() {
         return Err("must start with a whole number".to_owned());
     }
-    let number = number
-        .parse()
-        .map_err(|_| "the number is too large".to_owned())?;
+    let number = number.parse().map_err(|_| "the number is too large".to_owned())?;
     Ok((number, unit.trim_start()))
 }
 
@@ -269,15 +255,7 @@ mod tests {
         assert_eq!(interval("5m"), Ok(Duration::from_mins(5)));
         assert_eq!(interval("2h"), Ok(Duration::from_hours(2)));
         assert_eq!(interval("30d"), Ok(Duration::from_hours(720)));
-        for wrong in [
-            "",
-            "10",
-            "s",
-            "1.5h",
-            "10 fortnights",
-            "-1s",
-            "99999999999999999d",
-        ] {
+        for wrong in ["", "10", "s", "1.5h", "10 fortnights", "-1s", "99999999999999999d"] {
             assert!(interval(wrong).is_err(), "{wrong}");
         }
     }
@@ -297,21 +275,14 @@ mod tests {
         assert_eq!(frequency("25/s"), Ok(Rate { per_second: 25.0 }));
         assert_eq!(frequency("30/m"), Ok(Rate { per_second: 0.5 }));
         assert_eq!(frequency("36/h"), Ok(Rate { per_second: 0.01 }));
-        for wrong in [
-            "25", "0/s", "inf/s", "1e9/s", "/s", "-1/s", "5/d", "1.2.3/s",
-        ] {
+        for wrong in ["25", "0/s", "inf/s", "1e9/s", "/s", "-1/s", "5/d", "1.2.3/s"] {
             assert!(frequency(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_refused_address_is_never_quoted() {
-        for wrong in [
-            "https://a:canary@b/",
-            "ftp://canary",
-            "https://b/#canary",
-            "canary",
-        ] {
+        for wrong in ["https://a:canary@b/", "ftp://canary", "https://b/#canary", "canary"] {
             let why = web_url(wrong).unwrap_err();
             assert!(!why.contains("canary"), "{why}");
         }
@@ -320,11 +291,7 @@ mod tests {
 
     #[test]
     fn a_name_to_listen_on_is_refused_with_the_address() {
-        assert!(
-            address("localhost:8080")
-                .unwrap_err()
-                .contains("127.0.0.1:8080")
-        );
+        assert!(address("localhost:8080").unwrap_err().contains("127.0.0.1:8080"));
         assert!(address("[::1]:8080").is_ok());
     }
 }

@@ -38,8 +38,8 @@ pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
     let claimed = leased.claimed;
     let span = info_span!(
         "attempt",
-        event = %claimed.event.id,
-        delivery = %claimed.id,
+        event_id = %claimed.event.id,
+        delivery_id = %claimed.id,
         route = %claimed.route,
         action = %claimed.action,
         number = claimed.tries + 1,
@@ -63,7 +63,7 @@ pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
     };
     let report = Report { outcome, route: claimed.route, action: claimed.action, gate };
     if shared.reports.send(report).await.is_err() {
-        warn!(delivery = %claimed.id, "the outcome could not be reported; the lease will run out");
+        warn!(delivery_id = %claimed.id, "the outcome could not be reported; the lease will run out");
     }
 }
 
@@ -79,13 +79,13 @@ fn reason_not_to(
         Some(Verdict::Postponed(Duration::ZERO))
     };
     if claimed.lost >= MOST_LOST_LEASES {
-        error!(event = %claimed.event.id, delivery = %claimed.id, action = %runner.name,
+        error!(event_id = %claimed.event.id, delivery_id = %claimed.id, action = %runner.name,
             "dead: poison, its lease was lost {} times in a row", claimed.lost);
         let reason = format!("poison: {} leases in a row were lost", claimed.lost);
         return Some(Verdict::Dead(reason));
     }
     if !shared.routes.has(&claimed.route) {
-        warn!(delivery = %claimed.id, route = %claimed.route,
+        warn!(delivery_id = %claimed.id, route = %claimed.route,
             "its route is not configured; kept until the route comes back");
         return Some(Verdict::Orphaned);
     }
@@ -187,7 +187,11 @@ fn judge(
         }
         Ending::Failed(ActionError::Refused(failure)) => {
             answered();
-            (Verdict::Dead(format!("refused: {}", clean(&failure.what))), "refused", failure.clone())
+            (
+                Verdict::Dead(format!("refused: {}", clean(&failure.what))),
+                "refused",
+                failure.clone(),
+            )
         }
         Ending::Failed(ActionError::Gone(failure)) => {
             if shared.limits.pause(gate) {

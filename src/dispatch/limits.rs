@@ -103,7 +103,11 @@ impl Bucket {
 
     fn whole(&mut self, now: Instant) -> usize {
         self.fill(now);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small, positive")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small, positive"
+        )]
         let whole = self.tokens as usize;
         whole
     }
@@ -218,8 +222,7 @@ impl Limits {
             free -= room;
             let probe = it.breaker.is_open();
             it.breaker.probe();
-            let want =
-                Want { action: it.action.clone(), slots: room, retries, lease: it.lease };
+            let want = Want { action: it.action.clone(), slots: room, retries, lease: it.lease };
             let slot = || Slot { limits: Arc::clone(self), gate, retry: false, probe };
             let slots = std::iter::repeat_with(slot).take(room).collect();
             asks.push(Ask { want, slots, gate, made_due: it.made_due });

@@ -100,7 +100,8 @@ impl Dispatch {
                 })
             })
             .collect::<Result<Vec<_>, TemplateProblem>>()?;
-        let gates = runners.iter().enumerate().map(|(at, runner)| (runner.name.clone(), at)).collect();
+        let gates =
+            runners.iter().enumerate().map(|(at, runner)| (runner.name.clone(), at)).collect();
         let limits = Limits::new(config.worker.concurrency, &config.actions);
         let (reports, inbox) = mpsc::channel(OUTCOME_QUEUE);
         let outcomes = outcome::Standing::default();

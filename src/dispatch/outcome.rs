@@ -76,7 +76,8 @@ impl Writing {
     pub(super) async fn run(mut self) {
         let mut reports = Vec::with_capacity(BATCH);
         while self.inbox.recv_many(&mut reports, BATCH).await > 0 {
-            let outcomes: Vec<Outcome> = reports.iter().map(|report| report.outcome.clone()).collect();
+            let outcomes: Vec<Outcome> =
+                reports.iter().map(|report| report.outcome.clone()).collect();
             self.write(&outcomes, &reports).await;
             reports.clear();
         }
@@ -96,8 +97,8 @@ impl Writing {
                 Err(StoreError::Contended(_)) if contended < MOST_CONTENDED => contended += 1,
                 Err(StoreError::Refused(cause)) if outcomes.len() == 1 => {
                     self.metrics.store_errors.with(["outcome"]).increment(1);
-                    let delivery = outcomes[0].id;
-                    error!(%delivery, error = %error_text(&*cause), "the store refused an outcome");
+                    let delivery_id = outcomes[0].id;
+                    error!(%delivery_id, error = %error_text(&*cause), "the store refused an outcome");
                     return;
                 }
                 Err(StoreError::Refused(_)) => {
@@ -122,16 +123,18 @@ impl Writing {
             let Report { outcome, route, action, gate } = report;
             if !written.contains(&outcome.id) {
                 self.metrics.leases_lost.with([]).increment(1);
-                warn!(delivery = %outcome.id, %action, "a lease was lost: the outcome came too late and was not written");
+                warn!(delivery_id = %outcome.id, %action, "a lease was lost: the outcome came too late and was not written");
                 continue;
             }
             if outcome.verdict.ends() {
                 let result = outcome.verdict.state();
-                self.metrics.deliveries.with([route.as_str(), action.as_str(), result]).increment(1);
+                self.metrics
+                    .deliveries
+                    .with([route.as_str(), action.as_str(), result])
+                    .increment(1);
             }
             let frees_the_next = outcome.verdict.ends() && outcome.order_key.is_some();
-            let due_at_once =
-                matches!(outcome.verdict, Verdict::Retry(wait) | Verdict::Postponed(wait) if wait.is_zero());
+            let due_at_once = matches!(outcome.verdict, Verdict::Retry(wait) | Verdict::Postponed(wait) if wait.is_zero());
             if (frees_the_next || due_at_once) && !woken.contains(gate) {
                 woken.push(*gate);
             }

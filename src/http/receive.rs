@@ -121,9 +121,7 @@ impl Door {
     ) -> Arc<Self> {
         let sources = sources
             .iter()
-            .map(|source| {
-                (source.path.clone(), Keyring::new(source.name.clone(), &source.secrets))
-            })
+            .map(|source| (source.path.clone(), Keyring::new(source.name.clone(), &source.secrets)))
             .collect();
         Arc::new(Self { sources, limits, intake, metrics, unwanted: TaskTracker::new() })
     }
@@ -215,8 +213,8 @@ impl Door {
         match (&outcome.taken, outcome.answer) {
             (Some(taken), Answer::Stored(_)) => {
                 self.metrics.ack_seconds.with([]).record(elapsed.as_secs_f64());
-                let event = taken.event.map(tracing::field::display);
-                info!(source, message = %taken.message, event, events = taken.events, us, "{result}");
+                let event_id = taken.event.map(tracing::field::display);
+                info!(source, message_id = %taken.message, event_id, events = taken.events, us, "{result}");
             }
             _ => {
                 let status = outcome.answer.status().as_u16();

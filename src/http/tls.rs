@@ -116,9 +116,8 @@ pub fn provider() -> Arc<CryptoProvider> {
 }
 
 fn read(files: &config::Tls) -> Result<Files, String> {
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
-    };
+    let read =
+        |path: &Path| std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     Ok((read(&files.cert)?, read(&files.key)?))
 }
 

@@ -193,7 +193,9 @@ impl Batcher {
                 self.metrics.last_success.with(["intake"]).set(unix_seconds());
             }
             Err(StoreError::Refused(_) | StoreError::Contended(_)) => {}
-            Err(error @ (StoreError::Away(_) | StoreError::Doubtful(_) | StoreError::Unusable(_))) => {
+            Err(
+                error @ (StoreError::Away(_) | StoreError::Doubtful(_) | StoreError::Unusable(_)),
+            ) => {
                 if self.able.is() {
                     let error = error_text(error);
                     warn!(error, "the store does not take messages; answering 503");
@@ -219,8 +221,8 @@ impl Batcher {
                     again => batch = again,
                 },
                 Err(StoreError::Refused(cause)) if batch.len() == 1 => {
-                    let message = batch[0].message.id;
-                    error!(%message, error = error_text(&*cause), "the store refused a message");
+                    let message_id = batch[0].message.id;
+                    error!(%message_id, error = error_text(&*cause), "the store refused a message");
                     return;
                 }
                 Err(StoreError::Refused(_)) => {
@@ -260,7 +262,12 @@ impl Batcher {
     }
 
     /// Answers a batch of which `fresh` were new. Returns what must be recorded again.
-    async fn settle(&mut self, batch: Vec<Incoming>, fresh: &[Uuid], sent: Instant) -> Vec<Incoming> {
+    async fn settle(
+        &mut self,
+        batch: Vec<Incoming>,
+        fresh: &[Uuid],
+        sent: Instant,
+    ) -> Vec<Incoming> {
         let fresh: HashSet<&Uuid> = fresh.iter().collect();
         let (new, known): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|incoming| fresh.contains(&incoming.message.id));
@@ -344,7 +351,7 @@ impl Batcher {
 impl Incoming {
     fn set_aside(mut self) -> Self {
         let message = plan::set_aside(self.message.clone());
-        warn!(message = %message.id, source = %message.source, "quarantined: its key was used before with other JSON");
+        warn!(message_id = %message.id, source = %message.source, "quarantined: its key was used before with other JSON");
         Self { message, answer: self.answer.take(), in_doubt: None, born: Vec::new() }
     }
 }

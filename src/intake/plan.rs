@@ -72,9 +72,7 @@ pub(super) fn set_aside(mut message: NewMessage) -> NewMessage {
 /// The key, within its source and webhook; a message without one is always new.
 fn accepted_dedup(message: &NewMessage) -> [u8; 32] {
     match &message.key {
-        Some(key) => {
-            hash(&[b"key", message.source.as_str().as_bytes(), webhook(message), key])
-        }
+        Some(key) => hash(&[b"key", message.source.as_str().as_bytes(), webhook(message), key]),
         None => unkeyed_dedup(message),
     }
 }
@@ -116,7 +114,9 @@ pub(super) fn same_json(one: &[u8], other: &[u8]) -> bool {
 fn json(body: &[u8]) -> Option<serde_json::Value> {
     let text = std::str::from_utf8(body).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    serde_json::from_str(text).or_else(|_| serde_json::from_str(&without_lone_surrogates(text))).ok()
+    serde_json::from_str(text)
+        .or_else(|_| serde_json::from_str(&without_lone_surrogates(text)))
+        .ok()
 }
 
 #[cfg(test)]

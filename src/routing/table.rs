@@ -212,7 +212,9 @@ mod tests {
     #[test]
     fn types_are_matched_exactly_or_by_glob() {
         let fits = |pattern, is| TypePattern::parse(pattern).matches(is);
-        assert!(fits("record.updated", "record.updated") && !fits("record.updated", "record.updatedx"));
+        assert!(
+            fits("record.updated", "record.updated") && !fits("record.updated", "record.updatedx")
+        );
         assert!(fits("record.*", "record.updated") && !fits("record.*", "records.updated"));
         assert!(fits("*", "anything") && fits("*", ""));
         assert!(fits("*.deleted", "task.deleted") && !fits("*.deleted", "task.created"));

@@ -15,16 +15,8 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 use crate::action::Job;
 
 /// The names that every template may use.
-pub const NAMES: [&str; 8] = [
-    "event",
-    "actor",
-    "id",
-    "type",
-    "received_at",
-    "source",
-    "route",
-    "attempt",
-];
+pub const NAMES: [&str; 8] =
+    ["event", "actor", "id", "type", "received_at", "source", "route", "attempt"];
 
 /// Steps that one rendering may take.
 const FUEL: u64 = 50_000;
@@ -86,10 +78,7 @@ impl Template {
         environment.set_debug(false);
         let used = names::check(&environment, names, source)?;
         let reads_event = used.iter().any(|name| name == "event" || name == "actor");
-        Ok(Self {
-            environment,
-            reads_event,
-        })
+        Ok(Self { environment, reads_event })
     }
 
     /// The text for `job`.
@@ -99,15 +88,8 @@ impl Template {
     /// A value is undefined, an operation is impossible, or a limit was reached. It would be so
     /// again.
     pub fn render(&self, job: &Job) -> Result<String, TemplateError> {
-        let event = if self.reads_event {
-            event::read(&job.json)?
-        } else {
-            Value::UNDEFINED
-        };
-        let actor = event
-            .get_attr("actor")
-            .ok()
-            .filter(|actor| !actor.is_undefined());
+        let event = if self.reads_event { event::read(&job.json)? } else { Value::UNDEFINED };
+        let actor = event.get_attr("actor").ok().filter(|actor| !actor.is_undefined());
         let values = minijinja::context! {
             event,
             actor => actor.unwrap_or(Value::from(())),
@@ -122,10 +104,7 @@ impl Template {
     }
 
     fn write(&self, values: Value) -> Result<String, TemplateError> {
-        let template = self
-            .environment
-            .get_template(NAME)
-            .expect("it was added when compiled");
+        let template = self.environment.get_template(NAME).expect("it was added when compiled");
         let mut text = Bounded(Vec::with_capacity(256));
         match template.render_captured_to(values, &mut text) {
             Ok(_) => Ok(String::from_utf8(text.0).expect("the engine writes UTF-8")),
@@ -145,10 +124,7 @@ impl std::fmt::Display for TemplateError {
 
 impl TemplateError {
     fn at(source: &str, offset: Option<usize>, message: String) -> Self {
-        Self {
-            place: offset.and_then(|offset| Place::of(source, offset)),
-            message,
-        }
+        Self { place: offset.and_then(|offset| Place::of(source, offset)), message }
     }
 
     fn from_engine(error: &minijinja::Error, source: &str) -> Self {
@@ -167,10 +143,7 @@ impl Place {
     fn of(source: &str, offset: usize) -> Option<Self> {
         let before = source.get(..offset)?;
         let line = before.rsplit('\n').next().unwrap_or_default();
-        Some(Self {
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
-        })
+        Some(Self { line: before.matches('\n').count() + 1, column: line.chars().count() + 1 })
     }
 }
 
@@ -284,10 +257,7 @@ mod tests {
     fn a_syntax_error_is_refused_with_line_and_column() {
         assert_eq!(
             compile("one\ntwo {{ event. }}").err().unwrap().place,
-            Some(Place {
-                line: 2,
-                column: 15
-            })
+            Some(Place { line: 2, column: 15 })
         );
     }
 
@@ -323,11 +293,7 @@ mod tests {
 
     #[test]
     fn other_templates_cannot_be_used() {
-        for source in [
-            "{% include 'template' %}",
-            "{% extends type %}",
-            "{% import 'x' as y %}",
-        ] {
+        for source in ["{% include 'template' %}", "{% extends type %}", "{% import 'x' as y %}"] {
             assert!(problem(source).contains("no other templates"), "{source}");
         }
     }
@@ -344,10 +310,8 @@ mod tests {
     fn tojson_makes_json_of_anything() {
         let json = r#"{"name":"A \"quoted\" <name>\n","n":[1,2.5,null,true],"o":{}}"#;
         let text = render("{{ event|tojson }}", json).unwrap();
-        let (made, expected): (serde_json::Value, serde_json::Value) = (
-            serde_json::from_str(&text).unwrap(),
-            serde_json::from_str(json).unwrap(),
-        );
+        let (made, expected): (serde_json::Value, serde_json::Value) =
+            (serde_json::from_str(&text).unwrap(), serde_json::from_str(json).unwrap());
         assert_eq!(made, expected);
     }
 
@@ -359,10 +323,7 @@ mod tests {
 
     #[test]
     fn too_long_a_text_is_an_error() {
-        let error = render(
-            "{% for a in range(1000) %}{{ 'x' * 1000 }}{% endfor %}",
-            "{}",
-        );
+        let error = render("{% for a in range(1000) %}{{ 'x' * 1000 }}{% endfor %}", "{}");
         assert!(error.unwrap_err().message.contains("bytes"));
     }
 
@@ -394,10 +355,8 @@ mod tests {
     #[test]
     fn half_surrogate_pairs_become_replacement_characters() {
         let json = r#"{"a":"x\ud800y","b":"\uDC00","c":"\ud83d\ude00","d":"\\ud800","e":"\ud800\ud83d\ude00"}"#;
-        let text = render(
-            "{{ event.a }} {{ event.b }} {{ event.c }} {{ event.d }} {{ event.e }}",
-            json,
-        );
+        let text =
+            render("{{ event.a }} {{ event.b }} {{ event.c }} {{ event.d }} {{ event.e }}", json);
         assert_eq!(text.unwrap(), "x\u{fffd}y \u{fffd} 😀 \\ud800 \u{fffd}😀");
     }
 
@@ -405,10 +364,7 @@ mod tests {
     fn bytes_that_are_no_text_become_replacement_characters() {
         let mut odd = job("");
         odd.json = bytes::Bytes::from_static(b"{\"a\":\"x\xffy\"}");
-        assert_eq!(
-            compile("{{ event.a }}").unwrap().render(&odd).unwrap(),
-            "x\u{fffd}y"
-        );
+        assert_eq!(compile("{{ event.a }}").unwrap().render(&odd).unwrap(), "x\u{fffd}y");
     }
 
     #[test]
@@ -419,12 +375,7 @@ mod tests {
     #[test]
     fn an_event_nested_too_deep_is_an_error_only_where_it_is_read() {
         let deep = "[".repeat(10_000) + &"]".repeat(10_000);
-        assert!(
-            render("{{ event }}", &deep)
-                .unwrap_err()
-                .message
-                .contains("cannot be read")
-        );
+        assert!(render("{{ event }}", &deep).unwrap_err().message.contains("cannot be read"));
         assert_eq!(render("{{ type }}", &deep).unwrap(), "record.updated");
     }
 }

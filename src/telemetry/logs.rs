@@ -15,7 +15,14 @@ pub fn start() {
         registry.with(fmt::layer().with_writer(stderr).with_target(false)).try_init()
     } else {
         registry
-            .with(fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).with_writer(stderr))
+            .with(
+                fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(true)
+                    .with_span_list(false)
+                    .with_writer(stderr),
+            )
             .try_init()
     };
     if started.is_err() {

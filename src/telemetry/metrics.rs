@@ -6,11 +6,14 @@
 use std::sync::RwLock;
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder, SharedString};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 
 /// Seconds, from the fastest acknowledgement to the longest attempt.
 const SECONDS: [f64; 16] = [
-    0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 300.0,
+    0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
+    300.0,
 ];
 
 /// Messages in a batch.
@@ -197,11 +200,15 @@ impl<I: Instrument, const N: usize> Family<I, N> {
             return instrument.clone();
         }
         drop(met);
-        let labels = self.labels.iter().zip(values).map(|(&name, value)| Label::new(name, value.to_owned()));
+        let labels =
+            self.labels.iter().zip(values).map(|(&name, value)| Label::new(name, value.to_owned()));
         let key = Key::from_parts(self.name, labels.collect::<Vec<_>>());
         let instrument = I::register(&self.recorder, &key);
         let labels = values.map(Box::from);
-        self.met.write().expect("no one panics while holding it").push((labels, instrument.clone()));
+        self.met
+            .write()
+            .expect("no one panics while holding it")
+            .push((labels, instrument.clone()));
         instrument
     }
 }
@@ -217,7 +224,10 @@ mod tests {
         metrics.messages.with(["crm", "accepted"]).increment(1);
         metrics.batch_size.with([]).record(3.0);
         let text = metrics.render();
-        assert!(text.contains(r#"attio_relay_messages_total{source="crm",result="accepted"} 3"#), "{text}");
+        assert!(
+            text.contains(r#"attio_relay_messages_total{source="crm",result="accepted"} 3"#),
+            "{text}"
+        );
         assert!(text.contains("# HELP attio_relay_messages_total Requests at the public door"));
         assert!(text.contains(r#"attio_relay_batch_size_bucket{le="4"} 1"#), "{text}");
     }

@@ -54,12 +54,8 @@ fn action(
 ) -> Option<meant::Action> {
     let common = common(typed);
     let most = (LONGEST_TIMEOUT, "5m");
-    let timeout = check.interval(
-        &place.key("timeout"),
-        common.timeout,
-        Duration::from_secs(10),
-        Some(most),
-    );
+    let timeout =
+        check.interval(&place.key("timeout"), common.timeout, Duration::from_secs(10), Some(most));
     let concurrency = concurrency(check, place, common.concurrency, worker_concurrency);
     let retry = retry(check, &place.key("retry"), common.retry);
     Some(meant::Action {
@@ -94,9 +90,7 @@ fn kind(check: &mut Check<'_, '_>, place: &Place, typed: &file::Action) -> Optio
     match typed {
         file::Action::Http(typed) => http::http(check, place, typed).map(ActionKind::Http),
         file::Action::Slack(typed) => slack::slack(check, place, typed).map(ActionKind::Slack),
-        file::Action::Log(typed) => Some(ActionKind::Log(LogAction {
-            text: typed.text.clone(),
-        })),
+        file::Action::Log(typed) => Some(ActionKind::Log(LogAction { text: typed.text.clone() })),
     }
 }
 
@@ -122,12 +116,7 @@ fn concurrency(
 
 fn retry(check: &mut Check<'_, '_>, place: &Place, typed: &file::Retry) -> meant::Retry {
     let (default_first, default_max) = (Duration::from_secs(2), Duration::from_hours(1));
-    let first = check.interval(
-        &place.key("first"),
-        typed.first.as_ref(),
-        default_first,
-        None,
-    );
+    let first = check.interval(&place.key("first"), typed.first.as_ref(), default_first, None);
     let max = check.interval(&place.key("max"), typed.max.as_ref(), default_max, None);
     let factor = typed.factor.unwrap_or(2.0);
     if !factor.is_finite() || factor < 1.0 {
@@ -137,12 +126,7 @@ fn retry(check: &mut Check<'_, '_>, place: &Place, typed: &file::Retry) -> meant
         let key = if typed.max.is_some() { "max" } else { "first" };
         check.error(&place.key(key), "`first` may not be longer than `max`");
     }
-    meant::Retry {
-        attempts: typed.attempts.map_or(15, |count| count.0),
-        first,
-        factor,
-        max,
-    }
+    meant::Retry { attempts: typed.attempts.map_or(15, |count| count.0), first, factor, max }
 }
 
 /// Warns of actions that nothing leads to.

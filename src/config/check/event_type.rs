@@ -49,21 +49,9 @@ struct Filter {
 }
 
 const FILTERS: [Filter; 3] = [
-    Filter {
-        key: "object",
-        needs: "object",
-        fits: has_object,
-    },
-    Filter {
-        key: "list",
-        needs: "list",
-        fits: has_list,
-    },
-    Filter {
-        key: "changed",
-        needs: "changed attribute",
-        fits: has_attribute,
-    },
+    Filter { key: "object", needs: "object", fits: has_object },
+    Filter { key: "list", needs: "list", fits: has_list },
+    Filter { key: "changed", needs: "changed attribute", fits: has_attribute },
 ];
 
 pub(super) fn check(check: &mut Check<'_, '_>, place: &Place, typed: &file::Route, on: &[String]) {
@@ -73,11 +61,7 @@ pub(super) fn check(check: &mut Check<'_, '_>, place: &Place, typed: &file::Rout
     for (index, pattern) in on.iter().enumerate() {
         name(check, &place.key("on").index(index), pattern);
     }
-    let is_set = [
-        typed.object.is_some(),
-        typed.list.is_some(),
-        !typed.changed.is_empty(),
-    ];
+    let is_set = [typed.object.is_some(), typed.list.is_some(), !typed.changed.is_empty()];
     let filters: Vec<_> = FILTERS
         .iter()
         .zip(is_set)
@@ -100,14 +84,8 @@ fn name(check: &mut Check<'_, '_>, place: &Place, pattern: &str) {
         return;
     }
     let (message, meant) = match stem {
-        Some(stem) => (
-            format!("no event type of Attio starts with `{stem}.`"),
-            group(stem),
-        ),
-        None => (
-            format!("Attio has no event type `{pattern}` that we know of"),
-            exact(pattern),
-        ),
+        Some(stem) => (format!("no event type of Attio starts with `{stem}.`"), group(stem)),
+        None => (format!("Attio has no event type `{pattern}` that we know of"), exact(pattern)),
     };
     check.warning(place, message).suggest(meant.as_deref());
 }
@@ -117,9 +95,7 @@ fn exact(typed: &str) -> Option<String> {
     let typed = typed.to_lowercase().replace('_', "-");
     let known_wrong = WRONG_NAMES.iter().find(|(wrong, _)| *wrong == typed);
     let meant = known_wrong.map(|(_, right)| *right);
-    meant
-        .or_else(|| suggest::nearest(&typed, KNOWN_TYPES))
-        .map(ToOwned::to_owned)
+    meant.or_else(|| suggest::nearest(&typed, KNOWN_TYPES)).map(ToOwned::to_owned)
 }
 
 /// What was probably meant by an unknown `stem.*`.
@@ -134,9 +110,7 @@ fn group(stem: &str) -> Option<String> {
 }
 
 fn stem_of(event_type: &str) -> &str {
-    event_type
-        .split_once('.')
-        .map_or(event_type, |(stem, _)| stem)
+    event_type.split_once('.').map_or(event_type, |(stem, _)| stem)
 }
 
 /// The known types that a pattern matches.
@@ -156,33 +130,21 @@ fn may_fit(pattern: &str, fits: impl Fn(&str) -> bool) -> bool {
 
 fn reach(check: &mut Check<'_, '_>, place: &Place, on: &[String], filters: &[&Filter]) {
     let fits_all = |event_type: &str| filters.iter().all(|filter| (filter.fits)(event_type));
-    let is_blind: Vec<bool> = on
-        .iter()
-        .map(|pattern| !may_fit(pattern, fits_all))
-        .collect();
+    let is_blind: Vec<bool> = on.iter().map(|pattern| !may_fit(pattern, fits_all)).collect();
     if is_blind.iter().all(|blind| *blind) && !on.is_empty() {
         let never = |filter: &&&Filter| !on.iter().any(|pattern| may_fit(pattern, filter.fits));
         let Some(culprit) = filters.iter().find(never).or(filters.last()) else {
             return;
         };
         check
-            .error(
-                &place.key(culprit.key),
-                "this route can never match: it is unreachable",
-            )
-            .help(format!(
-                "no event of `{}` has {}",
-                on.join("`, `"),
-                needs(filters)
-            ));
+            .error(&place.key(culprit.key), "this route can never match: it is unreachable")
+            .help(format!("no event of `{}` has {}", on.join("`, `"), needs(filters)));
         return;
     }
     for (index, pattern) in on.iter().enumerate().filter(|(index, _)| is_blind[*index]) {
         let message = format!(
             "this route never sees `{pattern}`: such an event has no {}",
-            needs(filters)
-                .trim_start_matches("an ")
-                .trim_start_matches("a "),
+            needs(filters).trim_start_matches("an ").trim_start_matches("a "),
         );
         check.warning(&place.key("on").index(index), message);
     }
@@ -190,11 +152,7 @@ fn reach(check: &mut Check<'_, '_>, place: &Place, on: &[String], filters: &[&Fi
 
 fn needs(filters: &[&Filter]) -> String {
     let needs: Vec<_> = filters.iter().map(|filter| filter.needs).collect();
-    let article = if needs.first() == Some(&"object") {
-        "an"
-    } else {
-        "a"
-    };
+    let article = if needs.first() == Some(&"object") { "an" } else { "a" };
     format!("{article} {}", needs.join(" and "))
 }
 
@@ -215,10 +173,7 @@ fn is_of(event_type: &str, stems: &[&str]) -> bool {
 }
 
 fn has_record(event_type: &str) -> bool {
-    is_of(
-        event_type,
-        &["record", "list-entry", "note", "note-content", "comment"],
-    )
+    is_of(event_type, &["record", "list-entry", "note", "note-content", "comment"])
 }
 
 fn has_object(event_type: &str) -> bool {

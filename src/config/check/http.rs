@@ -78,10 +78,7 @@ fn headers(
     for (name, ReferenceOrText(value)) in &typed.headers {
         let at = place.key(name);
         check_name(check, &at, name);
-        if headers
-            .iter()
-            .any(|(earlier, _)| earlier.eq_ignore_ascii_case(name))
-        {
+        if headers.iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(name)) {
             check.error(&at, format!("the header `{name}` stands here twice"));
         }
         match value_of(check, name, value) {
@@ -122,8 +119,6 @@ fn value_of(check: &Check<'_, '_>, name: &str, typed: &Typed) -> Result<SecretSt
 
 fn carries_secret(header: &str) -> bool {
     let name = header.to_ascii_lowercase();
-    let parts = [
-        "token", "secret", "api-key", "apikey", "api_key", "password", "auth", "cookie",
-    ];
+    let parts = ["token", "secret", "api-key", "apikey", "api_key", "password", "auth", "cookie"];
     parts.iter().any(|part| name.contains(part))
 }

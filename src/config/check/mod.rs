@@ -34,20 +34,13 @@ pub fn check(
     outside: &Outside<'_>,
     report: &mut Report,
 ) -> Config {
-    let mut check = Check {
-        document,
-        outside,
-        report,
-    };
+    let mut check = Check { document, outside, report };
     let worker = worker(&typed.worker);
     let config = Config {
         server: server::server(&mut check, &typed.server),
         store: store::store(&mut check, &typed.store),
         sources: source::sources(&mut check, &typed.sources),
-        attio: typed
-            .attio
-            .as_ref()
-            .and_then(|typed| attio(&mut check, typed)),
+        attio: typed.attio.as_ref().and_then(|typed| attio(&mut check, typed)),
         actions: action::actions(&mut check, &typed.actions, worker.concurrency),
         routes: route::routes(&mut check, &typed.routes),
         alerts: alerts(&mut check, &typed.alerts),
@@ -82,12 +75,9 @@ impl Check<'_, '_> {
 
     /// Nothing was typed here, or a list without elements.
     fn is_empty(&self, list: &Place) -> bool {
-        self.document.value(list).is_none_or(|value| {
-            value
-                .get_ref()
-                .as_array()
-                .is_some_and(|list| list.is_empty())
-        })
+        self.document
+            .value(list)
+            .is_none_or(|value| value.get_ref().as_array().is_some_and(|list| list.is_empty()))
     }
 
     /// A key that must be there; one that is there and wrong has been reported already.
@@ -149,12 +139,7 @@ impl Check<'_, '_> {
         let actions = self.document.value(&Place::root().key("actions"));
         actions
             .and_then(|actions| actions.get_ref().as_table())
-            .map(|actions| {
-                actions
-                    .keys()
-                    .map(|name| name.get_ref().to_string())
-                    .collect()
-            })
+            .map(|actions| actions.keys().map(|name| name.get_ref().to_string()).collect())
             .unwrap_or_default()
     }
 
@@ -169,9 +154,7 @@ impl Check<'_, '_> {
                 if known.is_empty() {
                     problem.help(format!("configure it in `[actions.{name}]`"));
                 } else {
-                    problem
-                        .help(format!("configured are: {}", known.join(", ")))
-                        .suggest(meant);
+                    problem.help(format!("configured are: {}", known.join(", "))).suggest(meant);
                 }
             }
             if names[..index].contains(name) {
@@ -182,9 +165,7 @@ impl Check<'_, '_> {
 }
 
 fn worker(typed: &file::Worker) -> meant::Worker {
-    meant::Worker {
-        concurrency: typed.concurrency.map_or(64, |count| count.0 as usize),
-    }
+    meant::Worker { concurrency: typed.concurrency.map_or(64, |count| count.0 as usize) }
 }
 
 fn attio(check: &mut Check<'_, '_>, typed: &file::Attio) -> Option<meant::Attio> {
@@ -192,17 +173,9 @@ fn attio(check: &mut Check<'_, '_>, typed: &file::Attio) -> Option<meant::Attio>
     let token = check.required(&place, "token", typed.token.as_ref());
     let token = check.optional_secret(&place.key("token"), token);
     let rate = |typed: Option<&super::units::Frequency>, default: f64| {
-        typed.map_or(
-            meant::Rate {
-                per_second: default,
-            },
-            |typed| typed.0,
-        )
+        typed.map_or(meant::Rate { per_second: default }, |typed| typed.0)
     };
-    let (reads, writes) = (
-        rate(typed.reads.as_ref(), 40.0),
-        rate(typed.writes.as_ref(), 10.0),
-    );
+    let (reads, writes) = (rate(typed.reads.as_ref(), 40.0), rate(typed.writes.as_ref(), 10.0));
     for (key, rate, most) in [("reads", reads, 100.0), ("writes", writes, 25.0)] {
         if rate.per_second > most {
             // <https://docs.attio.com/rest-api/guides/rate-limiting>

@@ -25,12 +25,7 @@ pub(super) fn routes(check: &mut Check<'_, '_>, typed: &[file::Route]) -> Vec<me
         let message = "no route is configured: events are kept and counted, and go nowhere";
         check.warning(&list, message);
     }
-    unique(
-        check,
-        &list,
-        "name",
-        typed.iter().map(|route| route.name.as_deref()),
-    );
+    unique(check, &list, "name", typed.iter().map(|route| route.name.as_deref()));
     typed
         .iter()
         .enumerate()
@@ -55,18 +50,11 @@ fn route(check: &mut Check<'_, '_>, place: &Place, typed: &file::Route) -> Optio
         check.action_list(&place.key("to"), to);
     }
     refuse_later_keys(check, place, typed);
-    let object = typed
-        .object
-        .as_ref()
-        .map(|id| attio_id(check, &place.key("object"), id));
-    let list = typed
-        .list
-        .as_ref()
-        .map(|id| attio_id(check, &place.key("list"), id));
+    let object = typed.object.as_ref().map(|id| attio_id(check, &place.key("object"), id));
+    let list = typed.list.as_ref().map(|id| attio_id(check, &place.key("list"), id));
     let ids = typed.changed.iter().enumerate();
-    let changed = ids
-        .map(|(at, id)| attio_id(check, &place.key("changed").index(at), id))
-        .collect();
+    let changed =
+        ids.map(|(at, id)| attio_id(check, &place.key("changed").index(at), id)).collect();
     let ignore_actors = actors(check, &place.key("ignore_actors"), &typed.ignore_actors);
     Some(meant::Route {
         name: RouteName::from(name?.as_str()),
@@ -110,28 +98,17 @@ fn attio_id(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> String {
         return id.hyphenated().to_string();
     }
     check
-        .error(
-            place,
-            format!("`{typed}` is no id; a slug needs {NEEDS_ATTIO}"),
-        )
+        .error(place, format!("`{typed}` is no id; a slug needs {NEEDS_ATTIO}"))
         .help("use the id, a UUID as it stands in the events");
     typed.to_owned()
 }
 
 fn actors(check: &mut Check<'_, '_>, place: &Place, typed: &[String]) -> Vec<ActorPattern> {
-    if ACTOR_TYPES
-        .iter()
-        .all(|known| typed.iter().any(|typed| typed == known))
-    {
-        check.warning(
-            place,
-            "every type of actor is left alone, so next to nothing is left",
-        );
+    if ACTOR_TYPES.iter().all(|known| typed.iter().any(|typed| typed == known)) {
+        check.warning(place, "every type of actor is left alone, so next to nothing is left");
     }
     let patterns = typed.iter().enumerate();
-    patterns
-        .filter_map(|(at, typed)| actor(check, &place.index(at), typed))
-        .collect()
+    patterns.filter_map(|(at, typed)| actor(check, &place.index(at), typed)).collect()
 }
 
 fn actor(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> Option<ActorPattern> {
@@ -151,10 +128,7 @@ fn actor(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> Option<ActorP
     }
     if !ACTOR_TYPES.contains(&kind) {
         check
-            .warning(
-                place,
-                format!("Attio has no actor of type `{kind}` that we know of"),
-            )
+            .warning(place, format!("Attio has no actor of type `{kind}` that we know of"))
             .help(format!("known are: {}", ACTOR_TYPES.join(", ")))
             .suggest(suggest::nearest(kind, ACTOR_TYPES));
     }
@@ -165,8 +139,5 @@ fn actor(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> Option<ActorP
     let id = id.map(|id| {
         Uuid::try_parse(id).map_or_else(|_| id.to_owned(), |id| id.hyphenated().to_string())
     });
-    Some(ActorPattern {
-        kind: kind.to_owned(),
-        id,
-    })
+    Some(ActorPattern { kind: kind.to_owned(), id })
 }

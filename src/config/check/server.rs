@@ -22,10 +22,7 @@ pub(super) fn server(check: &mut Check<'_, '_>, typed: &file::Server) -> meant::
         &place.key("ack_timeout"),
         typed.ack_timeout.as_ref(),
         Duration::from_secs(3),
-        Some((
-            LONGEST_ACK,
-            "3500ms, so that the answer is there before Attio gives up",
-        )),
+        Some((LONGEST_ACK, "3500ms, so that the answer is there before Attio gives up")),
     );
     let token = check.optional_secret(&place.key("admin_token"), typed.admin_token.as_ref());
     meant::Server {
@@ -37,13 +34,8 @@ pub(super) fn server(check: &mut Check<'_, '_>, typed: &file::Server) -> meant::
         body_memory,
         ack_timeout,
         drain_delay: drain_delay(check, &place, typed),
-        max_connections: typed
-            .max_connections
-            .map_or(8_192, |count| count.0 as usize),
-        tls: typed
-            .tls
-            .as_ref()
-            .and_then(|typed| tls(check, &place.key("tls"), typed)),
+        max_connections: typed.max_connections.map_or(8_192, |count| count.0 as usize),
+        tls: typed.tls.as_ref().and_then(|typed| tls(check, &place.key("tls"), typed)),
     }
 }
 
@@ -53,29 +45,16 @@ fn listeners(
     typed: &file::Server,
 ) -> (SocketAddr, SocketAddr) {
     let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-    let listen = typed
-        .listen
-        .as_ref()
-        .map_or(local(8080), |address| address.0);
-    let admin_listen = typed
-        .admin_listen
-        .as_ref()
-        .map_or(local(9090), |address| address.0);
+    let listen = typed.listen.as_ref().map_or(local(8080), |address| address.0);
+    let admin_listen = typed.admin_listen.as_ref().map_or(local(9090), |address| address.0);
     let overlaps = listen.ip() == admin_listen.ip()
         || listen.ip().is_unspecified()
         || admin_listen.ip().is_unspecified();
     // Port 0 is a free port, another one each time.
     if listen.port() == admin_listen.port() && listen.port() != 0 && overlaps {
-        let key = if typed.admin_listen.is_some() {
-            "admin_listen"
-        } else {
-            "listen"
-        };
+        let key = if typed.admin_listen.is_some() { "admin_listen" } else { "listen" };
         check
-            .error(
-                &place.key(key),
-                "`listen` and `admin_listen` are one address",
-            )
+            .error(&place.key(key), "`listen` and `admin_listen` are one address")
             .help("the private listener needs a port of its own, such as \"127.0.0.1:9090\"");
     }
     (listen, admin_listen)
@@ -85,11 +64,7 @@ fn bodies(check: &mut Check<'_, '_>, place: &Place, typed: &file::Server) -> (us
     let limit = typed.body_limit.as_ref().map_or(MIB, |size| size.0);
     let memory = typed.body_memory.as_ref().map_or(64 * MIB, |size| size.0);
     if limit > memory {
-        let key = if typed.body_memory.is_some() {
-            "body_memory"
-        } else {
-            "body_limit"
-        };
+        let key = if typed.body_memory.is_some() { "body_memory" } else { "body_limit" };
         let message = "`body_memory` must hold one body of `body_limit` at least";
         check.error(&place.key(key), message);
     }
@@ -97,10 +72,7 @@ fn bodies(check: &mut Check<'_, '_>, place: &Place, typed: &file::Server) -> (us
 }
 
 fn drain_delay(check: &mut Check<'_, '_>, place: &Place, typed: &file::Server) -> Duration {
-    let delay = typed
-        .drain_delay
-        .as_ref()
-        .map_or(Duration::from_secs(10), |typed| typed.0);
+    let delay = typed.drain_delay.as_ref().map_or(Duration::from_secs(10), |typed| typed.0);
     if delay > LONGEST_DRAIN {
         let message = "at most 20s: the whole stop, running attempts included, ends after 45s";
         check.error(&place.key("drain_delay"), message);
@@ -113,10 +85,7 @@ fn tls(check: &mut Check<'_, '_>, place: &Place, typed: &file::Tls) -> Option<me
     let key = check.required(place, "key", typed.key.as_ref());
     let cert = cert.map(|path| readable(check, &place.key("cert"), path));
     let key = key.map(|path| readable(check, &place.key("key"), path));
-    Some(meant::Tls {
-        cert: cert?,
-        key: key?,
-    })
+    Some(meant::Tls { cert: cert?, key: key? })
 }
 
 fn readable(check: &mut Check<'_, '_>, place: &Place, path: &str) -> PathBuf {

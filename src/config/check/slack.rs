@@ -89,9 +89,5 @@ fn post(check: &mut Check<'_, '_>, place: &Place, typed: &file::Slack) -> Option
         let path = format!("{}/", base_url.path());
         base_url.set_path(&path);
     }
-    Some(SlackTarget::Post {
-        token: token?,
-        channel: channel?.1.clone(),
-        base_url,
-    })
+    Some(SlackTarget::Post { token: token?, channel: channel?.1.clone(), base_url })
 }

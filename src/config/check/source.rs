@@ -12,24 +12,11 @@ pub(super) fn sources(check: &mut Check<'_, '_>, typed: &[file::Source]) -> Vec<
     let list = Place::root().key("sources");
     if check.is_empty(&list) {
         check
-            .error(
-                &list,
-                "no source is configured, so nothing could ever be received",
-            )
+            .error(&list, "no source is configured, so nothing could ever be received")
             .help("add a `[[sources]]` with name, path and secrets");
     }
-    unique(
-        check,
-        &list,
-        "name",
-        typed.iter().map(|source| source.name.as_deref()),
-    );
-    unique(
-        check,
-        &list,
-        "path",
-        typed.iter().map(|source| source.path.as_deref()),
-    );
+    unique(check, &list, "name", typed.iter().map(|source| source.name.as_deref()));
+    unique(check, &list, "path", typed.iter().map(|source| source.path.as_deref()));
     typed
         .iter()
         .enumerate()
@@ -72,33 +59,21 @@ fn source(check: &mut Check<'_, '_>, place: &Place, typed: &file::Source) -> Opt
         check_path(check, &place.key("path"), path);
     }
     let secrets = secrets.map(|typed| signing_secrets(check, &place.key("secrets"), typed));
-    Some(meant::Source {
-        name: name?.as_str().into(),
-        path: path?.clone(),
-        secrets: secrets?,
-    })
+    Some(meant::Source { name: name?.as_str().into(), path: path?.clone(), secrets: secrets? })
 }
 
 fn check_path(check: &mut Check<'_, '_>, place: &Place, path: &str) {
     if !path.starts_with('/') {
-        check
-            .error(place, "a path starts with `/`")
-            .help(format!("write \"/{path}\""));
+        check.error(place, "a path starts with `/`").help(format!("write \"/{path}\""));
     }
     if matches!(path, "/healthz" | "/readyz") {
         check
-            .error(
-                place,
-                format!("`{path}` answers health checks on the same listener"),
-            )
+            .error(place, format!("`{path}` answers health checks on the same listener"))
             .help("take another path, such as \"/webhooks/attio\"");
     }
     let is_plain = |c: char| c.is_ascii_graphic() && !"?#{}*\\\"<>^`|".contains(c);
     if !path.chars().all(is_plain) {
-        check.error(
-            place,
-            "a path is plain: no spaces, no query, no placeholders",
-        );
+        check.error(place, "a path is plain: no spaces, no query, no placeholders");
     }
 }
 

@@ -16,27 +16,16 @@ const DAY: Duration = Duration::from_hours(24);
 
 pub(super) fn store(check: &mut Check<'_, '_>, typed: &file::Store) -> meant::Store {
     let place = Place::root().key("store");
-    let dedup_window = check.interval(
-        &place.key("dedup_window"),
-        typed.dedup_window.as_ref(),
-        30 * DAY,
-        None,
-    );
+    let dedup_window =
+        check.interval(&place.key("dedup_window"), typed.dedup_window.as_ref(), 30 * DAY, None);
     if dedup_window < 4 * DAY {
         // <https://docs.attio.com/rest-api/guides/webhooks>
         check
-            .error(
-                &place.key("dedup_window"),
-                "at least 4d: Attio retries for 3 days",
-            )
+            .error(&place.key("dedup_window"), "at least 4d: Attio retries for 3 days")
             .help("a shorter window would take a late retry for a new message");
     }
-    let retention = check.interval(
-        &place.key("retention"),
-        typed.retention.as_ref(),
-        30 * DAY,
-        None,
-    );
+    let retention =
+        check.interval(&place.key("retention"), typed.retention.as_ref(), 30 * DAY, None);
     meant::Store {
         url: url(check, &place.key("url"), typed.url.as_ref()),
         dedup_window,
@@ -67,10 +56,10 @@ fn url(check: &mut Check<'_, '_>, place: &Place, typed: Option<&ReferenceOrText>
 fn literal(text: &SecretString) -> Result<SecretString, String> {
     match kind(text.expose_secret())? {
         Kind::Open => Ok(text.clone()),
-        Kind::HoldsPassword => Err(
-            "a password may not stand in the file; use \"env:DATABASE_URL\" or \"file:/path\""
-                .to_owned(),
-        ),
+        Kind::HoldsPassword => {
+            Err("a password may not stand in the file; use \"env:DATABASE_URL\" or \"file:/path\""
+                .to_owned())
+        }
     }
 }
 
@@ -84,27 +73,19 @@ fn kind(url: &str) -> Result<Kind, String> {
     if let Some(path) = url.strip_prefix("sqlite:") {
         if path.contains(":memory:") || path.contains("mode=memory") {
             return Err(
-                "sqlite: a database in memory would forget what was acknowledged".to_owned(),
+                "sqlite: a database in memory would forget what was acknowledged".to_owned()
             );
         }
         let is_named = !path.trim_start_matches('/').is_empty();
-        return is_named
-            .then_some(Kind::Open)
-            .ok_or("sqlite: needs a file's path".to_owned());
+        return is_named.then_some(Kind::Open).ok_or("sqlite: needs a file's path".to_owned());
     }
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
         return Err("expected sqlite:PATH or postgres://…, or a reference to one".to_owned());
     }
     let url = Url::parse(url).map_err(|error| format!("no valid postgres address: {error}"))?;
-    let in_query = url
-        .query_pairs()
-        .any(|(key, _)| key.eq_ignore_ascii_case("password"));
+    let in_query = url.query_pairs().any(|(key, _)| key.eq_ignore_ascii_case("password"));
     let holds_password = url.password().is_some() || in_query;
-    Ok(if holds_password {
-        Kind::HoldsPassword
-    } else {
-        Kind::Open
-    })
+    Ok(if holds_password { Kind::HoldsPassword } else { Kind::Open })
 }
 
 #[cfg(test)]
@@ -113,11 +94,8 @@ mod tests {
 
     #[test]
     fn an_address_without_a_password_may_stand_in_the_file() {
-        for url in [
-            "sqlite:relay.db",
-            "postgres://relay@db/relay",
-            "postgresql:///relay?host=/run",
-        ] {
+        for url in ["sqlite:relay.db", "postgres://relay@db/relay", "postgresql:///relay?host=/run"]
+        {
             assert!(literal(&url.into()).is_ok(), "{url}");
         }
     }

@@ -16,9 +16,8 @@ use super::{
 mod table;
 
 /// The kinds of action that the contract knows and this version does not.
-const LATER_KINDS: [&str; 9] = [
-    "postgres", "attio", "nats", "amqp", "kafka", "sqs", "sns", "s3", "redis",
-];
+const LATER_KINDS: [&str; 9] =
+    ["postgres", "attio", "nats", "amqp", "kafka", "sqs", "sns", "s3", "redis"];
 
 /// Reads the whole document; what is wrong goes to the report and is left at its default.
 #[must_use]
@@ -29,9 +28,8 @@ pub fn read(document: &Document<'_>, report: &mut Report) -> file::File {
 impl Reader<'_, '_> {
     fn file(&mut self) -> file::File {
         let root = Place::root();
-        let apart = [
-            "server", "store", "sources", "attio", "worker", "actions", "routes", "alerts",
-        ];
+        let apart =
+            ["server", "store", "sources", "attio", "worker", "actions", "routes", "alerts"];
         let mut file: file::File = self.table(&root, &apart);
         file.server = self.server(&root.key("server"));
         file.store = self.table(&root.key("store"), &[]);
@@ -39,8 +37,7 @@ impl Reader<'_, '_> {
         file.attio = self.optional(&root.key("attio"));
         file.worker = self.table(&root.key("worker"), &[]);
         for (name, place) in self.keys(&root.key("actions")) {
-            file.actions
-                .extend(self.action(&place).map(|action| (name, action)));
+            file.actions.extend(self.action(&place).map(|action| (name, action)));
         }
         file.routes = self.list(&root.key("routes"));
         file.alerts = self.table(&root.key("alerts"), &[]);
@@ -49,10 +46,7 @@ impl Reader<'_, '_> {
 
     fn server(&mut self, place: &Place) -> file::Server {
         let server: file::Server = self.table(place, &["tls"]);
-        file::Server {
-            tls: self.optional(&place.key("tls")),
-            ..server
-        }
+        file::Server { tls: self.optional(&place.key("tls")), ..server }
     }
 
     fn action(&mut self, place: &Place) -> Option<file::Action> {
@@ -62,11 +56,7 @@ impl Reader<'_, '_> {
                 let http: file::Http = self.table(place, &["kind", "retry", "headers"]);
                 let retry = self.table(&place.key("retry"), &[]);
                 let headers = self.headers(&place.key("headers"));
-                Some(file::Action::Http(file::Http {
-                    headers,
-                    retry,
-                    ..http
-                }))
+                Some(file::Action::Http(file::Http { headers, retry, ..http }))
             }
             "slack" => {
                 let slack: file::Slack = self.table(place, &["kind", "retry"]);
@@ -90,15 +80,13 @@ impl Reader<'_, '_> {
         let at = self.document.span_of(&place.key("kind"));
         let Some(kind) = self.document.value(&place.key("kind")) else {
             self.mask_all(place);
-            self.report
-                .error(at, "an action needs a `kind`: http, slack or log");
+            self.report.error(at, "an action needs a `kind`: http, slack or log");
             return None;
         };
         let kind = kind.get_ref().as_str().map(ToOwned::to_owned);
         if kind.is_none() {
             self.mask_all(place);
-            self.report
-                .error(at, "`kind` must be a string: http, slack or log");
+            self.report.error(at, "`kind` must be a string: http, slack or log");
         }
         kind
     }
@@ -107,9 +95,7 @@ impl Reader<'_, '_> {
         let at = self.document.span_of(&place.key("kind"));
         if LATER_KINDS.contains(&kind) {
             let message = format!("actions of kind `{kind}` are not in this version yet");
-            self.report
-                .error(at, message)
-                .help("this version has http, slack and log");
+            self.report.error(at, message).help("this version has http, slack and log");
         } else {
             self.report
                 .error(at, format!("unknown kind of action `{kind}`"))
@@ -130,8 +116,7 @@ impl Reader<'_, '_> {
                     headers.insert(name, secret::ReferenceOrText(secret::Typed::from(text)));
                 }
                 None => {
-                    self.report
-                        .error(value.span(), "a header's value must be a string");
+                    self.report.error(value.span(), "a header's value must be a string");
                 }
             }
         }

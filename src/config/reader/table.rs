@@ -45,9 +45,7 @@ impl<'r, 't> Reader<'r, 't> {
                 .help(format!("write `[[{place}]]`"));
             return Vec::new();
         };
-        (0..list.iter().len())
-            .map(|index| self.table(&place.index(index), &[]))
-            .collect()
+        (0..list.iter().len()).map(|index| self.table(&place.index(index), &[])).collect()
     }
 
     /// The keys of a table that the user names, in the file's order.
@@ -77,10 +75,7 @@ impl<'r, 't> Reader<'r, 't> {
                 self.unknown_key(
                     key,
                     value,
-                    known
-                        .keys()
-                        .map(String::as_str)
-                        .chain(apart.iter().copied()),
+                    known.keys().map(String::as_str).chain(apart.iter().copied()),
                 );
                 continue;
             };
@@ -89,8 +84,7 @@ impl<'r, 't> Reader<'r, 't> {
             }
         }
         deserialize(right).unwrap_or_else(|error| {
-            self.report
-                .error(self.document.span_of(place), plain(error.message()));
+            self.report.error(self.document.span_of(place), plain(error.message()));
             T::default()
         })
     }
@@ -110,9 +104,7 @@ impl<'r, 't> Reader<'r, 't> {
         let Err(error) = deserialize::<T>(alone) else {
             return true;
         };
-        let at = error
-            .span()
-            .filter(|span| value.span().contains(&span.start));
+        let at = error.span().filter(|span| value.span().contains(&span.start));
         // The reader's own message would quote the secret.
         let message = match is_secret {
             true if schema["type"] == "array" => {
@@ -121,10 +113,7 @@ impl<'r, 't> Reader<'r, 't> {
             true => secret::EXPECTED.to_owned(),
             false => plain(error.message()),
         };
-        self.report.error(
-            at.unwrap_or(value.span()),
-            format!("{}: {message}", key.get_ref()),
-        );
+        self.report.error(at.unwrap_or(value.span()), format!("{}: {message}", key.get_ref()));
         false
     }
 
@@ -149,10 +138,8 @@ impl<'r, 't> Reader<'r, 't> {
         let table = value.get_ref().as_table();
         if table.is_none() {
             self.report.mask(value.span());
-            let message = format!(
-                "`{place}` must be a table, not a {}",
-                value.get_ref().type_str()
-            );
+            let message =
+                format!("`{place}` must be a table, not a {}", value.get_ref().type_str());
             self.report.error(value.span(), message);
         }
         table
@@ -216,10 +203,7 @@ fn holds_secret(schema: &Value) -> bool {
 
 /// An address with a user name, and perhaps a password.
 fn holds_credentials(value: &Spanned<DeValue<'_>>) -> bool {
-    value
-        .get_ref()
-        .as_str()
-        .is_some_and(|text| text.contains("://") && text.contains('@'))
+    value.get_ref().as_str().is_some_and(|text| text.contains("://") && text.contains('@'))
 }
 
 /// A message of the TOML reader in words of TOML.

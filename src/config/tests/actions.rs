@@ -8,18 +8,12 @@ use super::*;
 
 #[track_caller]
 fn http(keys: &str, message: &str) {
-    one_problem(
-        &action(&format!("kind = \"http\"\nurl = \"https://a.b/\"\n{keys}")),
-        message,
-    );
+    one_problem(&action(&format!("kind = \"http\"\nurl = \"https://a.b/\"\n{keys}")), message);
 }
 
 #[track_caller]
 fn slack(keys: &str, message: &str) {
-    one_problem(
-        &action(&format!("kind = \"slack\"\ntext = \"x\"\n{keys}")),
-        message,
-    );
+    one_problem(&action(&format!("kind = \"slack\"\ntext = \"x\"\n{keys}")), message);
 }
 
 #[test]
@@ -30,18 +24,8 @@ fn an_action_has_all_defaults() {
     assert_eq!(action.concurrency, 8);
     assert!(action.rate.is_none());
     let (first, max) = (Duration::from_secs(2), Duration::from_hours(1));
-    assert_eq!(
-        action.retry,
-        Retry {
-            attempts: 15,
-            first,
-            factor: 2.0,
-            max
-        }
-    );
-    let ActionKind::Http(http) = &action.kind else {
-        panic!("{action:?}")
-    };
+    assert_eq!(action.retry, Retry { attempts: 15, first, factor: 2.0, max });
+    let ActionKind::Http(http) = &action.kind else { panic!("{action:?}") };
     assert_eq!(http.method, "POST");
     assert!(!http.allow_private && http.headers.is_empty() && http.signing_secret.is_none());
 }
@@ -53,38 +37,21 @@ fn an_action_comes_out_as_it_is_meant() {
          retry = { attempts = 1, first = \"1ms\", factor = 3, max = \"1s\" }",
     ));
     let action = &config.actions[0];
-    assert_eq!(
-        (action.timeout, action.concurrency),
-        (Duration::from_mins(5), 32)
-    );
+    assert_eq!((action.timeout, action.concurrency), (Duration::from_mins(5), 32));
     assert_eq!(action.rate, Some(Rate { per_second: 0.5 }));
     let (first, max) = (Duration::from_millis(1), Duration::from_secs(1));
-    assert_eq!(
-        action.retry,
-        Retry {
-            attempts: 1,
-            first,
-            factor: 3.0,
-            max
-        }
-    );
+    assert_eq!(action.retry, Retry { attempts: 1, first, factor: 3.0, max });
 }
 
 #[test]
 fn limits_of_an_action_are_kept() {
     http("timeout = \"301s\"", "at most 5m");
     http("timeout = \"0s\"", "must be above zero");
-    http(
-        "concurrency = 33",
-        "at most 32: half of worker.concurrency (64)",
-    );
+    http("concurrency = 33", "at most 32: half of worker.concurrency (64)");
     http("rate = \"0/s\"", "must be above zero");
     http("retry = { attempts = 0 }", "a whole number above zero");
     http("retry = { factor = 0.5 }", "must be 1 or more");
-    http(
-        "retry = { first = \"2h\" }",
-        "`first` may not be longer than `max`",
-    );
+    http("retry = { first = \"2h\" }", "`first` may not be longer than `max`");
     http("method = \"GET\"", "expected one of `POST`");
 }
 
@@ -100,28 +67,11 @@ fn the_default_concurrency_never_exceeds_half_of_the_worker() {
 
 #[test]
 fn headers_hold_no_secret_in_clear_and_none_of_ours() {
-    for name in [
-        "Authorization",
-        "Cookie",
-        "X-Api-Key",
-        "X-Auth-Token",
-        "my-secret",
-    ] {
-        http(
-            &format!("headers = {{ {name} = \"x\" }}"),
-            "carries a secret",
-        );
+    for name in ["Authorization", "Cookie", "X-Api-Key", "X-Auth-Token", "my-secret"] {
+        http(&format!("headers = {{ {name} = \"x\" }}"), "carries a secret");
     }
-    for name in [
-        "Host",
-        "Content-Length",
-        "Idempotency-Key",
-        "webhook-signature",
-    ] {
-        http(
-            &format!("headers = {{ {name} = \"x\" }}"),
-            "the relay itself sets",
-        );
+    for name in ["Host", "Content-Length", "Idempotency-Key", "webhook-signature"] {
+        http(&format!("headers = {{ {name} = \"x\" }}"), "the relay itself sets");
     }
     http("headers = { \"a b\" = \"x\" }", "is no name of a header");
     http("headers = { A = \"x\\ny\" }", "no header can carry");
@@ -134,26 +84,13 @@ fn headers_come_out_as_they_are_meant() {
     let keys = "kind = \"http\"\nurl = \"https://a.b/\"\nsigning_secret = \"env:SIGNING_KEY\"\n\
                 headers = { Authorization = \"env:AUTH\", X-Team = \"revops\" }";
     let config = right(&action(keys));
-    let ActionKind::Http(http) = &config.actions[0].kind else {
-        panic!("{config:?}")
-    };
+    let ActionKind::Http(http) = &config.actions[0].kind else { panic!("{config:?}") };
     let shown = |(name, value): &(String, secrecy::SecretString)| {
         format!("{name}: {}", value.expose_secret())
     };
     let headers: Vec<_> = http.headers.iter().map(shown).collect();
-    assert_eq!(
-        headers,
-        ["Authorization: 0123456789abcdef", "X-Team: revops"]
-    );
-    assert_eq!(
-        http.signing_secret
-            .as_ref()
-            .unwrap()
-            .0
-            .expose_secret()
-            .len(),
-        24
-    );
+    assert_eq!(headers, ["Authorization: 0123456789abcdef", "X-Team: revops"]);
+    assert_eq!(http.signing_secret.as_ref().unwrap().0.expose_secret().len(), 24);
 }
 
 #[test]
@@ -166,19 +103,10 @@ fn an_address_and_a_signing_secret_must_be_right() {
 #[test]
 fn slack_is_reached_in_exactly_one_way() {
     slack("", "a way to reach Slack is missing");
-    slack(
-        "webhook = \"env:SLACK_WEBHOOK\"\ntoken = \"env:A\"",
-        "not both",
-    );
+    slack("webhook = \"env:SLACK_WEBHOOK\"\ntoken = \"env:A\"", "not both");
     slack("token = \"env:A\"", "needs a `channel` or a `user`");
-    slack(
-        "token = \"env:A\"\nchannel = \"C\"\nuser = \"U\"",
-        "not both",
-    );
-    slack(
-        "webhook = \"env:SLACK_WEBHOOK\"\nchannel = \"C\"",
-        "goes with `token`",
-    );
+    slack("token = \"env:A\"\nchannel = \"C\"\nuser = \"U\"", "not both");
+    slack("webhook = \"env:SLACK_WEBHOOK\"\nchannel = \"C\"", "goes with `token`");
     slack("webhook = \"env:A\"", "does not lead to an address");
 }
 
@@ -187,19 +115,9 @@ fn a_slack_api_keeps_its_path() {
     let keys = "kind = \"slack\"\ntext = \"x\"\ntoken = \"env:A\"\nuser = \"U1\"\n\
                 base_url = \"http://127.0.0.1:1/api\"";
     let config = right(&action(keys));
-    let ActionKind::Slack(slack) = &config.actions[0].kind else {
-        panic!("{config:?}")
-    };
-    let SlackTarget::Post {
-        channel, base_url, ..
-    } = &slack.target
-    else {
-        panic!("{slack:?}")
-    };
-    assert_eq!(
-        (channel.as_str(), base_url.as_str()),
-        ("U1", "http://127.0.0.1:1/api/")
-    );
+    let ActionKind::Slack(slack) = &config.actions[0].kind else { panic!("{config:?}") };
+    let SlackTarget::Post { channel, base_url, .. } = &slack.target else { panic!("{slack:?}") };
+    assert_eq!((channel.as_str(), base_url.as_str()), ("U1", "http://127.0.0.1:1/api/"));
 }
 
 #[test]
@@ -219,15 +137,9 @@ fn an_action_that_nothing_leads_to_is_a_warning() {
 fn a_wrong_template_is_reported_at_its_key() {
     let templates = |_: &Action| vec![("text", "no such name".to_owned())];
     let text = action("kind = \"log\"\ntext = \"{{ x }}\"");
-    let outside = Outside {
-        env: &env,
-        templates: &templates,
-    };
+    let outside = Outside { env: &env, templates: &templates };
     let problems = parse(&text, "relay.toml", &outside).unwrap_err();
-    assert!(
-        problems.to_string().contains("relay.toml:3:8\n"),
-        "{problems}"
-    );
+    assert!(problems.to_string().contains("relay.toml:3:8\n"), "{problems}");
 }
 
 #[test]

@@ -25,14 +25,7 @@ fn env(name: &str) -> Option<String> {
 }
 
 fn read(text: &str) -> Result<(Config, Problems), Problems> {
-    parse(
-        text,
-        "relay.toml",
-        &Outside {
-            env: &env,
-            templates: &|_| Vec::new(),
-        },
-    )
+    parse(text, "relay.toml", &Outside { env: &env, templates: &|_| Vec::new() })
 }
 
 /// A file that is right, but for what a test adds at its start.
@@ -69,15 +62,8 @@ fn wrong(text: &str) -> Vec<String> {
         .iter()
         .filter(|one| !one.message.starts_with("no route is configured"))
         .map(|one| {
-            let help = one
-                .help
-                .as_deref()
-                .map(|help| format!(" ({help})"))
-                .unwrap_or_default();
-            format!(
-                "{:?} {}:{} {}{help}",
-                one.severity, one.line, one.column, one.message
-            )
+            let help = one.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
+            format!("{:?} {}:{} {}{help}", one.severity, one.line, one.column, one.message)
         })
         .collect()
 }
@@ -86,10 +72,7 @@ fn wrong(text: &str) -> Vec<String> {
 #[track_caller]
 fn one_problem(text: &str, message: &str) {
     let found = wrong(text);
-    assert!(
-        found.len() == 1 && found[0].contains(message),
-        "{found:#?} in\n{text}"
-    );
+    assert!(found.len() == 1 && found[0].contains(message), "{found:#?} in\n{text}");
 }
 
 /// What is added makes exactly one problem, which says `message`.

@@ -12,27 +12,17 @@ fn sample(name: &str) -> String {
 
 fn examples() -> Vec<String> {
     let files = fs::read_dir(format!("{FOLDER}/examples")).unwrap();
-    files
-        .map(|file| format!("examples/{}", file.unwrap().file_name().display()))
-        .collect()
+    files.map(|file| format!("examples/{}", file.unwrap().file_name().display())).collect()
 }
 
 /// The sample with every key in force: what looks like a key or a header in a comment is one.
 fn uncommented(text: &str) -> String {
     let line = |line: &str| {
         let typed = line.strip_prefix("# ").unwrap_or(line);
-        let word = typed
-            .trim_start_matches('[')
-            .split([' ', '.', ']'])
-            .next()
-            .unwrap_or_default();
+        let word = typed.trim_start_matches('[').split([' ', '.', ']']).next().unwrap_or_default();
         let is_key = schema::known_keys().contains(word)
             && (typed.starts_with('[') || typed[word.len()..].starts_with(" = "));
-        if is_key {
-            format!("{typed}\n")
-        } else {
-            String::new()
-        }
+        if is_key { format!("{typed}\n") } else { String::new() }
     };
     text.lines().map(line).collect()
 }
@@ -62,14 +52,8 @@ fn the_long_sample_shows_every_key_of_the_schema() {
                 || line.contains(&format!(", {key} = "))
         })
     };
-    let missing: Vec<_> = schema::known_keys()
-        .into_iter()
-        .filter(|key| !shows(key))
-        .collect();
-    assert!(
-        missing.is_empty(),
-        "config/relay.toml does not show {missing:?}"
-    );
+    let missing: Vec<_> = schema::known_keys().into_iter().filter(|key| !shows(key)).collect();
+    assert!(missing.is_empty(), "config/relay.toml does not show {missing:?}");
 }
 
 #[test]
@@ -96,9 +80,7 @@ fn the_defaults_that_the_long_sample_states_are_the_defaults() {
     let mut is_wanted = false;
     for line in all.lines() {
         if line.starts_with('[') {
-            is_wanted = sections
-                .iter()
-                .any(|section| line == format!("[{section}]"));
+            is_wanted = sections.iter().any(|section| line == format!("[{section}]"));
         }
         if is_wanted && !line.contains("e.g.") {
             stated.push_str(line);
@@ -106,15 +88,9 @@ fn the_defaults_that_the_long_sample_states_are_the_defaults() {
         }
     }
     let (stated, silent) = (right(&with(&stated)), right(&with("")));
-    assert_eq!(
-        format!("{:?}", stated.server),
-        format!("{:?}", silent.server)
-    );
+    assert_eq!(format!("{:?}", stated.server), format!("{:?}", silent.server));
     assert_eq!(format!("{:?}", stated.store), format!("{:?}", silent.store));
-    assert_eq!(
-        format!("{:?}", stated.worker),
-        format!("{:?}", silent.worker)
-    );
+    assert_eq!(format!("{:?}", stated.worker), format!("{:?}", silent.worker));
 }
 
 #[test]
@@ -122,9 +98,8 @@ fn the_schema_refuses_other_keys_and_knows_each_kind() {
     let schema = json_schema();
     assert_eq!(schema["additionalProperties"], false);
     let action = &schema["$defs"]["Action"]["oneOf"];
-    let kinds: Vec<_> = (0..3)
-        .map(|at| action[at]["properties"]["kind"]["const"].as_str().unwrap())
-        .collect();
+    let kinds: Vec<_> =
+        (0..3).map(|at| action[at]["properties"]["kind"]["const"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["http", "slack", "log"]);
     assert_eq!(
         schema["$defs"]["Source"]["required"],
@@ -146,8 +121,5 @@ fn every_key_of_the_schema_says_what_it_means() {
 #[test]
 fn the_schema_for_editors_is_the_one_that_the_command_prints() {
     let kept: serde_json::Value = serde_json::from_str(&sample("relay.schema.json")).unwrap();
-    assert!(
-        kept == json_schema(),
-        "run `attio-relay schema > config/relay.schema.json`"
-    );
+    assert!(kept == json_schema(), "run `attio-relay schema > config/relay.schema.json`");
 }

@@ -8,15 +8,9 @@ const CANARY: &str = "canary0123456789";
 /// The text is refused, and nothing that can be printed about it holds the canary.
 #[track_caller]
 fn refused_in_silence(text: &str) {
-    let Err(problems) = read(text) else {
-        panic!("accepted:\n{text}")
-    };
+    let Err(problems) = read(text) else { panic!("accepted:\n{text}") };
     assert!(problems.has_errors());
-    for shown in [
-        problems.render(false),
-        problems.render(true),
-        format!("{problems:?}"),
-    ] {
+    for shown in [problems.render(false), problems.render(true), format!("{problems:?}")] {
         assert!(!shown.contains(CANARY), "{shown}");
     }
 }
@@ -27,12 +21,7 @@ fn a_signing_secret_is_there_and_long_enough() {
     one_problem(&secrets(""), "at least one signing secret");
     one_problem(&secrets("\"env:UNSET\""), "UNSET is not set");
     one_problem(&secrets("\"env:SHORT\""), "fewer than 16 characters");
-    assert_eq!(
-        right(&secrets("\"env:NEW\", \"env:OLD\"")).sources[0]
-            .secrets
-            .len(),
-        2
-    );
+    assert_eq!(right(&secrets("\"env:NEW\", \"env:OLD\"")).sources[0].secrets.len(), 2);
 }
 
 #[test]
@@ -48,11 +37,7 @@ fn a_secret_in_the_file_is_refused_and_never_shown() {
     ] {
         refused_in_silence(&with(&added));
     }
-    for secrets in [
-        format!("[{secret}]"),
-        secret.clone(),
-        format!("[{{ a = {secret} }}]"),
-    ] {
+    for secrets in [format!("[{secret}]"), secret.clone(), format!("[{{ a = {secret} }}]")] {
         refused_in_silence(&with("").replace("[\"env:ATTIO_WEBHOOK_SECRET\"]", &secrets));
     }
 }
@@ -80,9 +65,7 @@ fn a_secret_under_a_mistyped_key_is_not_shown() {
         with(&format!("[attio]\ntokken = {secret}")),
         with(&format!("attio = {secret}")),
         with(&format!("actions = {{ a = {secret} }}")),
-        with(&format!(
-            "actions = {{ a = {{ kin = \"http\", token = {secret} }} }}"
-        )),
+        with(&format!("actions = {{ a = {{ kin = \"http\", token = {secret} }} }}")),
         action(&format!("kind = \"slak\"\ntoken = {secret}")),
         action(&format!("kind = \"log\"\nretry = {secret}")),
     ] {
@@ -111,10 +94,7 @@ fn broken_syntax_shows_no_secret() {
 fn a_configuration_never_prints_a_secret() {
     let env = |_: &str| Some(CANARY.to_owned());
     let text = with("[attio]\ntoken = \"env:A\"\n[server]\nadmin_token = \"env:B\"");
-    let outside = Outside {
-        env: &env,
-        templates: &|_| Vec::new(),
-    };
+    let outside = Outside { env: &env, templates: &|_| Vec::new() };
     let (config, _) = parse(&text, "relay.toml", &outside).unwrap();
     assert!(!format!("{config:?}").contains(CANARY));
 }

@@ -27,9 +27,7 @@ fn a_file_with_one_source_has_all_defaults() {
 
 #[test]
 fn attio_has_all_defaults() {
-    let attio = right(&with("[attio]\ntoken = \"env:ATTIO_API_TOKEN\""))
-        .attio
-        .unwrap();
+    let attio = right(&with("[attio]\ntoken = \"env:ATTIO_API_TOKEN\"")).attio.unwrap();
     assert_eq!(attio.base_url.as_str(), "https://api.attio.com/");
     assert_eq!(attio.reads, Rate { per_second: 40.0 });
     assert_eq!(attio.writes, Rate { per_second: 10.0 });
@@ -51,14 +49,9 @@ fn without_a_route_there_is_a_warning() {
 #[test]
 fn the_listeners_may_not_be_one_address() {
     for listen in ["127.0.0.1:9090", "0.0.0.0:9090"] {
-        one(
-            &format!("[server]\nlisten = \"{listen}\""),
-            "are one address",
-        );
+        one(&format!("[server]\nlisten = \"{listen}\""), "are one address");
     }
-    right(&with(
-        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"",
-    ));
+    right(&with("[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\""));
 }
 
 #[test]
@@ -67,32 +60,16 @@ fn limits_of_the_server_are_kept() {
     one("[server]\nack_timeout = \"0s\"", "must be above zero");
     one("[server]\ndrain_delay = \"21s\"", "at most 20s");
     one("[server]\nmax_connections = 0", "a whole number above zero");
-    one(
-        "[server]\nbody_limit = \"65MiB\"",
-        "`body_memory` must hold one body",
-    );
+    one("[server]\nbody_limit = \"65MiB\"", "`body_memory` must hold one body");
     one("[server]\nlisten = \"localhost:80\"", "127.0.0.1:80");
-    assert!(
-        right(&with("[server]\ndrain_delay = \"0s\""))
-            .server
-            .drain_delay
-            .is_zero()
-    );
+    assert!(right(&with("[server]\ndrain_delay = \"0s\"")).server.drain_delay.is_zero());
 }
 
 #[test]
 fn files_of_tls_must_be_there() {
-    one(
-        "[server]\ntls = { cert = \"/nowhere\", key = \"/dev/null\" }",
-        "cannot be read",
-    );
-    one(
-        "[server]\ntls = { cert = \"/dev/null\" }",
-        "`key` is missing",
-    );
-    let config = right(&with(
-        "[server]\ntls = { cert = \"/dev/null\", key = \"/dev/null\" }",
-    ));
+    one("[server]\ntls = { cert = \"/nowhere\", key = \"/dev/null\" }", "cannot be read");
+    one("[server]\ntls = { cert = \"/dev/null\" }", "`key` is missing");
+    let config = right(&with("[server]\ntls = { cert = \"/dev/null\", key = \"/dev/null\" }"));
     assert_eq!(config.server.tls.unwrap().cert, Path::new("/dev/null"));
 }
 
@@ -100,19 +77,10 @@ fn files_of_tls_must_be_there() {
 fn limits_of_the_store_are_kept() {
     one("[store]\ndedup_window = \"95h\"", "at least 4d");
     one("[store]\nretention = \"0s\"", "must be above zero");
-    one(
-        "[store]\nurl = \"mysql://db\"",
-        "expected sqlite:PATH or postgres://",
-    );
-    one(
-        "[store]\nurl = \"env:ATTIO_WEBHOOK_SECRET\"",
-        "expected sqlite:PATH or postgres://",
-    );
+    one("[store]\nurl = \"mysql://db\"", "expected sqlite:PATH or postgres://");
+    one("[store]\nurl = \"env:ATTIO_WEBHOOK_SECRET\"", "expected sqlite:PATH or postgres://");
     let config = right(&with("[store]\nurl = \"env:DATABASE_URL\""));
-    assert_eq!(
-        config.store.url.expose_secret(),
-        "postgres://relay:password@db/relay"
-    );
+    assert_eq!(config.store.url.expose_secret(), "postgres://relay:password@db/relay");
 }
 
 #[test]
@@ -121,10 +89,7 @@ fn two_sources_cannot_share_a_path_or_a_name() {
         let second = format!("[[sources]]\nname = \"{name}\"\npath = \"{path}\"\n");
         with("") + &second + "secrets = [\"env:B\"]\n"
     };
-    one_problem(
-        &both("b", "/webhooks/attio"),
-        "8:8 two sources with the path",
-    );
+    one_problem(&both("b", "/webhooks/attio"), "8:8 two sources with the path");
     one_problem(&both("crm", "/b"), "7:8 two sources with the name `crm`");
     right(&both("b", "/b"));
 }
@@ -141,19 +106,13 @@ fn a_path_starts_with_a_slash_and_is_free() {
 #[test]
 fn a_name_is_plain() {
     for name in ["", "a b", "a/b", "é"] {
-        one_problem(
-            &with("").replace("\"crm\"", &format!("\"{name}\"")),
-            "a name has 1 to 64",
-        );
+        one_problem(&with("").replace("\"crm\"", &format!("\"{name}\"")), "a name has 1 to 64");
     }
 }
 
 #[test]
 fn rates_beyond_what_attio_allows_are_a_warning() {
-    one(
-        "[attio]\ntoken = \"env:A\"\nwrites = \"26/s\"",
-        "Warning 3:10 Attio allows 25",
-    );
+    one("[attio]\ntoken = \"env:A\"\nwrites = \"26/s\"", "Warning 3:10 Attio allows 25");
     one("[attio]\nreads = \"1/s\"", "`token` is missing");
 }
 

@@ -20,17 +20,12 @@ pub(super) fn check(
     names: &[&str],
     source: &str,
 ) -> Result<Vec<String>, TemplateError> {
-    let template = environment
-        .get_template(NAME)
-        .expect("it was added when compiled");
+    let template = environment.get_template(NAME).expect("it was added when compiled");
     let compiled = get_compiled_template(&template);
     let used = template.undeclared_variables(false);
     // The language's own tests `filter` and `test` know which of them there are.
     let exists = |kind: &str, name: &str| {
-        environment
-            .empty_state()
-            .perform_test(kind, &[Value::from(name)])
-            .unwrap_or(false)
+        environment.empty_state().perform_test(kind, &[Value::from(name)]).unwrap_or(false)
     };
     let is_unknown = |name: &str| {
         used.contains(name)

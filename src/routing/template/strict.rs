@@ -40,10 +40,7 @@ fn strict(
     lenient: &'static str,
 ) -> impl Fn(&mut State, Rest<Value>) -> Result<Value, Error> + Send + Sync {
     move |state, values| {
-        values
-            .0
-            .iter()
-            .try_for_each(|value| refuse_undefined(value, 0))?;
+        values.0.iter().try_for_each(|value| refuse_undefined(value, 0))?;
         state.apply_filter(lenient, &values.0)
     }
 }
@@ -57,9 +54,7 @@ fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Erro
     if value.is_safe() || !matches!(state.auto_escape(), AutoEscape::Custom(_)) {
         return Ok(write!(out, "{value}")?);
     }
-    let text = value
-        .as_str()
-        .map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
+    let text = value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
     Ok(escape_for_slack(out, &text)?)
 }
 
@@ -80,15 +75,15 @@ fn escape_for_slack(out: &mut Output, text: &str) -> std::fmt::Result {
 fn refuse_undefined(value: &Value, depth: usize) -> Result<(), Error> {
     match value.kind() {
         ValueKind::Undefined => Err(ErrorKind::UndefinedError.into()),
-        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable if depth == DEEPEST => Err(
-            Error::new(ErrorKind::InvalidOperation, "the value is nested too deep"),
-        ),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable if depth == DEEPEST => {
+            Err(Error::new(ErrorKind::InvalidOperation, "the value is nested too deep"))
+        }
         ValueKind::Map => value
             .try_iter()?
             .try_for_each(|key| refuse_undefined(&value.get_item(&key)?, depth + 1)),
-        ValueKind::Seq | ValueKind::Iterable => value
-            .try_iter()?
-            .try_for_each(|item| refuse_undefined(&item, depth + 1)),
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter()?.try_for_each(|item| refuse_undefined(&item, depth + 1))
+        }
         _ => Ok(()),
     }
 }

@@ -21,8 +21,11 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What every lane sets for itself. Commits are durable whatever the server's default is; plans
 /// are made once and never depend on the statistics of a young table.
-pub(super) const SETTINGS: [(&str, &str); 3] =
-    [("synchronous_commit", "on"), ("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")];
+pub(super) const SETTINGS: [(&str, &str); 3] = [
+    ("synchronous_commit", "on"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+];
 
 /// The queue is reached by its indexes only: a few rows of many, whatever the planner believes.
 const QUEUE_SETTINGS: [(&str, &str); 2] = [("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
@@ -64,7 +67,9 @@ impl Connection {
         let options = options.application_name(&name).options(SETTINGS);
         let options = match kind {
             LaneKind::Intake => options,
-            LaneKind::Claim | LaneKind::Outcome | LaneKind::Sample => options.options(QUEUE_SETTINGS),
+            LaneKind::Claim | LaneKind::Outcome | LaneKind::Sample => {
+                options.options(QUEUE_SETTINGS)
+            }
         };
         // Statements are not logged: they hold what Attio sent.
         let options = options.disable_statement_logging();

@@ -29,10 +29,14 @@ pub struct Postgres {
 
 impl Postgres {
     /// Reads the address; connects to nothing yet.
-    pub(super) fn new(config: &config::Store, url: &str, process: Uuid) -> Result<Self, StoreError> {
-        let options = url
-            .parse::<PgConnectOptions>()
-            .map_err(|_| StoreError::Unusable("store.url is not a postgres:// address".to_owned()))?;
+    pub(super) fn new(
+        config: &config::Store,
+        url: &str,
+        process: Uuid,
+    ) -> Result<Self, StoreError> {
+        let options = url.parse::<PgConnectOptions>().map_err(|_| {
+            StoreError::Unusable("store.url is not a postgres:// address".to_owned())
+        })?;
         Ok(Self { options, process, allow_fsync_off: config.allow_fsync_off })
     }
 
@@ -72,7 +76,10 @@ impl Lane {
         self.connection.settle(open, result)
     }
 
-    pub(super) async fn existing(&mut self, dedups: &[[u8; 32]]) -> Result<Vec<Existing>, StoreError> {
+    pub(super) async fn existing(
+        &mut self,
+        dedups: &[[u8; 32]],
+    ) -> Result<Vec<Existing>, StoreError> {
         let mut open = self.connection.open().await?;
         let result = open.bounded(async |db| record::existing(db, dedups).await).await;
         self.connection.settle(open, result)

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sqlx::{Connection as _, Row, postgres::{PgConnection, PgRow}};
+use sqlx::{
+    Connection as _, Row,
+    postgres::{PgConnection, PgRow},
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -172,8 +175,10 @@ async fn write(db: &mut PgConnection, outcomes: &[Outcome]) -> Result<Vec<Uuid>,
     let text = |of: fn(&Attempt) -> Option<&str>| -> Vec<Option<&str>> {
         attempts.iter().map(|attempt| attempt.and_then(of)).collect()
     };
-    let numbers: Vec<Option<i32>> =
-        attempts.iter().map(|attempt| attempt.map(|attempt| attempt.number.cast_signed())).collect();
+    let numbers: Vec<Option<i32>> = attempts
+        .iter()
+        .map(|attempt| attempt.map(|attempt| attempt.number.cast_signed()))
+        .collect();
     let statuses: Vec<Option<i32>> =
         attempts.iter().map(|attempt| attempt.and_then(|a| a.status).map(i32::from)).collect();
     let answers: Vec<Option<&[u8]>> =

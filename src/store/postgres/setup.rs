@@ -69,7 +69,9 @@ async fn check_server(db: &mut PgConnection, allow_fsync_off: bool) -> Result<()
         ));
     }
     if setting(db, "full_page_writes").await? == "off" {
-        warn!("Postgres runs with full_page_writes = off: safe only on storage that never tears a page");
+        warn!(
+            "Postgres runs with full_page_writes = off: safe only on storage that never tears a page"
+        );
     }
     Ok(())
 }

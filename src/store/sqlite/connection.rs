@@ -34,10 +34,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(file: &Arc<Path>) -> Self {
-        Self {
-            file: Arc::clone(file),
-            idle: Arc::default(),
-        }
+        Self { file: Arc::clone(file), idle: Arc::default() }
     }
 
     /// Reads, outside of any transaction.
@@ -60,15 +57,10 @@ impl Connection {
         let mut idle = self.idle.lock().await;
         let mut db = self.take_or_open(&mut idle).await?;
         let mut tx = db.begin_with("BEGIN IMMEDIATE").await.map_err(classify)?;
-        let now = sqlx::query_scalar(NOW)
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(classify)?;
+        let now = sqlx::query_scalar(NOW).fetch_one(&mut *tx).await.map_err(classify)?;
         let value = call(&mut tx, now).await.map_err(classify)?;
         // The log may hold a commit whose fsync failed.
-        tx.commit()
-            .await
-            .map_err(|error| StoreError::Doubtful(error.into()))?;
+        tx.commit().await.map_err(|error| StoreError::Doubtful(error.into()))?;
         *idle = Some(db);
         Ok(value)
     }

@@ -40,11 +40,7 @@ impl Sqlite {
         let file: Arc<Path> = std::path::absolute(path)
             .map_err(|error| StoreError::Unusable(format!("store.url: {path}: {error}")))?
             .into();
-        Ok(Self {
-            writer: Connection::new(&file),
-            file,
-            process,
-        })
+        Ok(Self { writer: Connection::new(&file), file, process })
     }
 
     pub(super) fn lane(&self, kind: LaneKind) -> Lane {
@@ -53,10 +49,7 @@ impl Sqlite {
             // Readers need not wait for the writer, nor it for them.
             LaneKind::Sample => Connection::new(&self.file),
         };
-        Lane {
-            connection,
-            process: self.process,
-        }
+        Lane { connection, process: self.process }
     }
 
     pub(super) async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
@@ -82,11 +75,7 @@ pub struct Lane {
 impl Lane {
     pub(super) async fn ping(&mut self) -> Result<(), StoreError> {
         self.connection
-            .read(async |db| {
-                sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1")
-                    .execute(db)
-                    .await
-            })
+            .read(async |db| sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").execute(db).await)
             .await
             .map(drop)
     }
@@ -101,9 +90,7 @@ impl Lane {
         &mut self,
         dedups: &[[u8; 32]],
     ) -> Result<Vec<Existing>, StoreError> {
-        self.connection
-            .read(async |db| record::existing(db, dedups).await)
-            .await
+        self.connection.read(async |db| record::existing(db, dedups).await).await
     }
 
     pub(super) async fn claim(&mut self, wants: &[Want]) -> Result<Vec<Claimed>, StoreError> {
@@ -113,15 +100,11 @@ impl Lane {
     }
 
     pub(super) async fn finish(&mut self, outcomes: &[Outcome]) -> Result<Vec<Uuid>, StoreError> {
-        self.connection
-            .write(async |db, now| queue::finish(db, now, outcomes).await)
-            .await
+        self.connection.write(async |db, now| queue::finish(db, now, outcomes).await).await
     }
 
     pub(super) async fn adopt(&mut self, routes: &[&str]) -> Result<u64, StoreError> {
-        self.connection
-            .write(async |db, now| queue::adopt(db, now, routes).await)
-            .await
+        self.connection.write(async |db, now| queue::adopt(db, now, routes).await).await
     }
 
     pub(super) async fn backlog(&mut self) -> Result<Vec<Backlog>, StoreError> {

@@ -154,14 +154,9 @@ pub(super) async fn record(
     process: Uuid,
     batch: &[&NewMessage],
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    let messages: Vec<MessageRow> = batch
-        .iter()
-        .map(|message| MessageRow::of(message))
-        .collect();
-    let new: Vec<Hyphenated> = sqlx::query_scalar(MESSAGES)
-        .bind(json(&messages)?)
-        .fetch_all(&mut *db)
-        .await?;
+    let messages: Vec<MessageRow> = batch.iter().map(|message| MessageRow::of(message)).collect();
+    let new: Vec<Hyphenated> =
+        sqlx::query_scalar(MESSAGES).bind(json(&messages)?).fetch_all(&mut *db).await?;
     let new: Vec<Uuid> = new.into_iter().map(Uuid::from).collect();
     let is_new: HashSet<Uuid> = new.iter().copied().collect();
     let events: Vec<(Uuid, &NewEvent)> = batch
@@ -180,15 +175,9 @@ async fn record_events(
     db: &mut SqliteConnection,
     events: &[(Uuid, &NewEvent)],
 ) -> Result<(), sqlx::Error> {
-    let rows: Vec<EventRow> = events
-        .iter()
-        .map(|&(message_id, event)| EventRow::of(message_id, event))
-        .collect();
-    sqlx::query(EVENTS)
-        .bind(json(&rows)?)
-        .execute(db)
-        .await
-        .map(drop)
+    let rows: Vec<EventRow> =
+        events.iter().map(|&(message_id, event)| EventRow::of(message_id, event)).collect();
+    sqlx::query(EVENTS).bind(json(&rows)?).execute(db).await.map(drop)
 }
 
 async fn record_deliveries(
@@ -227,26 +216,16 @@ async fn count_keys(
     deliveries: &[(Uuid, &NewDelivery)],
 ) -> Result<HashSet<[u8; 32]>, sqlx::Error> {
     let mut counts: BTreeMap<[u8; 32], i64> = BTreeMap::new();
-    for key in deliveries
-        .iter()
-        .filter_map(|(_, delivery)| delivery.order_key)
-    {
+    for key in deliveries.iter().filter_map(|(_, delivery)| delivery.order_key) {
         *counts.entry(key).or_default() += 1;
     }
     if counts.is_empty() {
         return Ok(HashSet::new());
     }
-    let rows: Vec<KeyRow> = counts
-        .iter()
-        .map(|(key, &count)| KeyRow {
-            key: hex::encode(key),
-            count,
-        })
-        .collect();
-    let pending: Vec<(Vec<u8>, i64)> = sqlx::query_as(ORDER_KEYS)
-        .bind(json(&rows)?)
-        .fetch_all(db)
-        .await?;
+    let rows: Vec<KeyRow> =
+        counts.iter().map(|(key, &count)| KeyRow { key: hex::encode(key), count }).collect();
+    let pending: Vec<(Vec<u8>, i64)> =
+        sqlx::query_as(ORDER_KEYS).bind(json(&rows)?).fetch_all(db).await?;
     let pending: HashMap<Vec<u8>, i64> = pending.into_iter().collect();
     Ok(counts
         .into_iter()
@@ -272,11 +251,7 @@ pub(super) async fn existing(
     Ok(rows
         .into_iter()
         .filter_map(|(dedup, id, body)| {
-            Some(Existing {
-                dedup: dedup.try_into().ok()?,
-                id: id.into(),
-                body: Bytes::from(body),
-            })
+            Some(Existing { dedup: dedup.try_into().ok()?, id: id.into(), body: Bytes::from(body) })
         })
         .collect())
 }

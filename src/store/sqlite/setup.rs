@@ -35,12 +35,7 @@ pub(super) async fn schema_status(file: &Path) -> Result<SchemaStatus, StoreErro
 }
 
 async fn open_or_create(file: &Path) -> Result<SqliteConnection, StoreError> {
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)
-    {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(unusable(file, &error)),
         Ok(_) | Err(_) => open(file).await,
     }
@@ -61,10 +56,7 @@ async fn check_library(db: &mut SqliteConnection) -> Result<(), StoreError> {
 }
 
 fn is_sound(version: &str) -> bool {
-    version
-        .split('.')
-        .map(|part| part.parse().unwrap_or(0))
-        .ge(OLDEST)
+    version.split('.').map(|part| part.parse().unwrap_or(0)).ge(OLDEST)
 }
 
 pub(super) fn serve_lock(file: &Path) -> Result<ServeLock, StoreError> {

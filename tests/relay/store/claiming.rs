@@ -30,15 +30,9 @@ async fn a_claimed_delivery_brings_its_event(db: &TestDatabase) {
     lanes.record(new.clone()).await;
     let claimed = lanes.claim(BILLING, 1).await.remove(0);
     let delivery = &new.events[0].deliveries[0];
-    assert_eq!(
-        (claimed.id, claimed.idempotency_key),
-        (delivery.id, delivery.id)
-    );
+    assert_eq!((claimed.id, claimed.idempotency_key), (delivery.id, delivery.id));
     assert_eq!((claimed.lease_no, claimed.tries, claimed.lost), (1, 0, 0));
-    assert_eq!(
-        (&claimed.route, &claimed.action),
-        (&delivery.route, &delivery.action)
-    );
+    assert_eq!((&claimed.route, &claimed.action), (&delivery.route, &delivery.action));
     assert_eq!(claimed.order_key, Some(hash("deal")));
     assert_eq!(claimed.event.id, new.events[0].id);
     assert_eq!(claimed.event.event_type, "record.updated");
@@ -64,25 +58,11 @@ async fn the_oldest_due_goes_first(db: &TestDatabase) {
 async fn never_more_than_wanted_are_claimed_for_each_action(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     for n in 0..5 {
-        lanes
-            .record(message(
-                &format!("k{n}"),
-                vec![delivery(BILLING), delivery("slack")],
-            ))
-            .await;
+        lanes.record(message(&format!("k{n}"), vec![delivery(BILLING), delivery("slack")])).await;
     }
-    let wants = [
-        want(BILLING, 2, LONG),
-        want("slack", 3, LONG),
-        want("unheard-of", 9, LONG),
-    ];
+    let wants = [want(BILLING, 2, LONG), want("slack", 3, LONG), want("unheard-of", 9, LONG)];
     let claimed = lanes.claim.claim(&wants).await.unwrap();
-    let of = |action: &str| {
-        claimed
-            .iter()
-            .filter(|c| c.action.as_str() == action)
-            .count()
-    };
+    let of = |action: &str| claimed.iter().filter(|c| c.action.as_str() == action).count();
     assert_eq!((of(BILLING), of("slack"), claimed.len()), (2, 3, 5));
 }
 
@@ -98,30 +78,17 @@ async fn an_action_that_is_not_wanted_is_left_alone(db: &TestDatabase) {
 async fn retries_take_no_more_than_their_share(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     let failed = fail_once(&mut lanes, 3).await;
-    lanes
-        .record_deliveries("new", vec![delivery(BILLING), delivery(BILLING)])
-        .await;
-    let wants = [Want {
-        retries: 1,
-        ..want(BILLING, 9, LONG)
-    }];
+    lanes.record_deliveries("new", vec![delivery(BILLING), delivery(BILLING)]).await;
+    let wants = [Want { retries: 1, ..want(BILLING, 9, LONG) }];
     let claimed = lanes.claim.claim(&wants).await.unwrap();
-    assert_eq!(
-        claimed
-            .iter()
-            .filter(|claimed| failed.contains(&claimed.id))
-            .count(),
-        1
-    );
+    assert_eq!(claimed.iter().filter(|claimed| failed.contains(&claimed.id)).count(), 1);
     assert_eq!(claimed.len(), 3);
 }
 
 async fn retries_that_have_waited_longer_go_before_first_attempts(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     let failed = fail_once(&mut lanes, 2).await;
-    let new = lanes
-        .record_deliveries("new", vec![delivery(BILLING), delivery(BILLING)])
-        .await;
+    let new = lanes.record_deliveries("new", vec![delivery(BILLING), delivery(BILLING)]).await;
     for (id, seconds) in [(failed[0], 40), (new[0], 30), (failed[1], 20), (new[1], 10)] {
         db.make_older(id, seconds).await;
     }
@@ -140,38 +107,22 @@ async fn what_is_claimed_is_nobody_elses(db: &TestDatabase) {
 
 async fn what_is_born_leased_is_nobody_elses(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
-    lanes
-        .record_deliveries("k", vec![leased(BILLING, LONG)])
-        .await;
+    lanes.record_deliveries("k", vec![leased(BILLING, LONG)]).await;
     assert!(lanes.claim(BILLING, 1).await.is_empty());
-    assert!(
-        db.text("SELECT CAST(owner AS text) FROM deliveries")
-            .await
-            .is_some()
-    );
+    assert!(db.text("SELECT CAST(owner AS text) FROM deliveries").await.is_some());
 }
 
 async fn a_birth_lease_that_ended_is_free_again(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
-    let born = lanes
-        .record_deliveries("k", vec![leased(BILLING, Duration::from_millis(1))])
-        .await;
+    let born = lanes.record_deliveries("k", vec![leased(BILLING, Duration::from_millis(1))]).await;
     let claimed = lanes.claim_soon(BILLING, LONG).await;
-    assert_eq!(
-        (claimed.id, claimed.lease_no, claimed.lost),
-        (born[0], 2, 1)
-    );
+    assert_eq!((claimed.id, claimed.lease_no, claimed.lost), (born[0], 2, 1));
 }
 
 async fn two_claimers_never_get_the_same_delivery(db: &TestDatabase) {
     const ALL: usize = 300;
     let mut lanes = Lanes::of(&db.store().await);
-    lanes
-        .record_deliveries(
-            "k",
-            vec![(); ALL].iter().map(|()| delivery(BILLING)).collect(),
-        )
-        .await;
+    lanes.record_deliveries("k", vec![(); ALL].iter().map(|()| delivery(BILLING)).collect()).await;
     let claimers = [db.bare_store(), db.bare_store(), db.bare_store()].map(|store| {
         tokio::spawn(async move {
             let mut lane = lane(&store, LaneKind::Claim);
@@ -203,10 +154,7 @@ async fn lost_leases_are_counted_and_noted(db: &TestDatabase) {
         assert_eq!((claimed.lost, claimed.tries), (lost, 0));
     }
     let noted = "SELECT lease_no || ' ' || number || ' ' || result FROM attempts ORDER BY lease_no";
-    assert_eq!(
-        db.all_texts(noted).await,
-        ["1 1 lease_lost", "2 1 lease_lost"]
-    );
+    assert_eq!(db.all_texts(noted).await, ["1 1 lease_lost", "2 1 lease_lost"]);
 }
 
 async fn a_lost_lease_of_a_later_try_is_noted_under_that_try(db: &TestDatabase) {
@@ -233,8 +181,6 @@ async fn fail_once(lanes: &mut Lanes, many: usize) -> Vec<Uuid> {
     let of = (0..many).map(|_| delivery(BILLING)).collect();
     let recorded = lanes.record_deliveries("failed", of).await;
     let claimed = lanes.claim(BILLING, many).await;
-    lanes
-        .finish(&claimed.iter().map(retry_now).collect::<Vec<_>>())
-        .await;
+    lanes.finish(&claimed.iter().map(retry_now).collect::<Vec<_>>()).await;
     recorded
 }

@@ -32,30 +32,15 @@ async fn a_late_worker_cannot_finish(db: &TestDatabase) {
     lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
     let late = lanes.claim_soon(BILLING, NO_TIME).await;
     let now = lanes.claim_soon(BILLING, LONG).await;
-    assert_eq!(
-        lanes
-            .finish(&[tried(&late, Verdict::Succeeded, "succeeded")])
-            .await,
-        NONE
-    );
+    assert_eq!(lanes.finish(&[tried(&late, Verdict::Succeeded, "succeeded")]).await, NONE);
     assert_eq!(states(db).await, ["open"]);
-    assert_eq!(
-        db.all_texts("SELECT result FROM attempts").await,
-        ["lease_lost"]
-    );
-    assert_eq!(
-        lanes
-            .finish(&[tried(&now, Verdict::Succeeded, "succeeded")])
-            .await,
-        [now.id]
-    );
+    assert_eq!(db.all_texts("SELECT result FROM attempts").await, ["lease_lost"]);
+    assert_eq!(lanes.finish(&[tried(&now, Verdict::Succeeded, "succeeded")]).await, [now.id]);
 }
 
 async fn a_late_worker_does_not_keep_the_outcomes_of_others_out(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
-    lanes
-        .record_deliveries("k", vec![delivery(BILLING), delivery("slack")])
-        .await;
+    lanes.record_deliveries("k", vec![delivery(BILLING), delivery("slack")]).await;
     let late = lanes.claim_soon(BILLING, NO_TIME).await;
     lanes.claim_soon(BILLING, LONG).await;
     let timely = lanes.claim_soon("slack", LONG).await;
@@ -67,16 +52,8 @@ async fn what_ended_cannot_end_again(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
     let claimed = lanes.claim_soon(BILLING, LONG).await;
-    assert_eq!(
-        lanes.finish(&[outcome(&claimed, Verdict::Succeeded)]).await,
-        [claimed.id]
-    );
-    assert_eq!(
-        lanes
-            .finish(&[outcome(&claimed, Verdict::Dead("no".into()))])
-            .await,
-        NONE
-    );
+    assert_eq!(lanes.finish(&[outcome(&claimed, Verdict::Succeeded)]).await, [claimed.id]);
+    assert_eq!(lanes.finish(&[outcome(&claimed, Verdict::Dead("no".into()))]).await, NONE);
     assert_eq!(states(db).await, ["succeeded"]);
 }
 
@@ -84,24 +61,15 @@ async fn what_was_given_back_cannot_be_finished_under_the_old_lease(db: &TestDat
     let mut lanes = Lanes::of(&db.store().await);
     lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
     let claimed = lanes.claim_soon(BILLING, LONG).await;
-    lanes
-        .finish(&[outcome(&claimed, Verdict::Postponed(LONG))])
-        .await;
-    assert_eq!(
-        lanes
-            .finish(&[tried(&claimed, Verdict::Succeeded, "succeeded")])
-            .await,
-        NONE
-    );
+    lanes.finish(&[outcome(&claimed, Verdict::Postponed(LONG))]).await;
+    assert_eq!(lanes.finish(&[tried(&claimed, Verdict::Succeeded, "succeeded")]).await, NONE);
     assert_eq!(states(db).await, ["open"]);
     assert_eq!(db.number("SELECT count(*) FROM attempts").await, 0);
 }
 
 async fn what_was_born_leased_is_finished_under_its_first_lease(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
-    let born = lanes
-        .record_deliveries("k", vec![leased(BILLING, LONG)])
-        .await[0];
+    let born = lanes.record_deliveries("k", vec![leased(BILLING, LONG)]).await[0];
     let ended = Outcome {
         id: born,
         lease_no: 1,
@@ -126,14 +94,7 @@ async fn an_ended_delivery_says_when_and_why(db: &TestDatabase) {
     }
     assert_eq!(states(db).await, ["succeeded", "skipped", "dead"]);
     let reasons = db.texts("SELECT reason FROM deliveries ORDER BY seq").await;
-    assert_eq!(
-        reasons,
-        [
-            None,
-            Some("amount was empty".into()),
-            Some("410 Gone".into())
-        ]
-    );
+    assert_eq!(reasons, [None, Some("amount was empty".into()), Some("410 Gone".into())]);
     let ended = "SELECT count(*) FROM deliveries WHERE ended_at IS NOT NULL AND owner IS NULL";
     assert_eq!(db.number(ended).await, 3);
 }
@@ -142,9 +103,7 @@ async fn an_ended_delivery_is_not_claimed(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
     let claimed = lanes.claim_soon(BILLING, NO_TIME).await;
-    lanes
-        .finish(&[outcome(&claimed, Verdict::Dead("no".into()))])
-        .await;
+    lanes.finish(&[outcome(&claimed, Verdict::Dead("no".into()))]).await;
     assert!(lanes.claim(BILLING, 9).await.is_empty());
 }
 
@@ -152,9 +111,7 @@ async fn a_retry_waits_and_counts_a_try(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
     let claimed = lanes.claim_soon(BILLING, LONG).await;
-    lanes
-        .finish(&[tried(&claimed, Verdict::Retry(LONG), "failed")])
-        .await;
+    lanes.finish(&[tried(&claimed, Verdict::Retry(LONG), "failed")]).await;
     assert!(lanes.claim(BILLING, 9).await.is_empty());
     db.make_older(claimed.id, LONG.as_secs()).await;
     let again = lanes.claim_soon(BILLING, LONG).await;
@@ -165,9 +122,7 @@ async fn a_postponed_delivery_waits_and_costs_no_try(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
     let claimed = lanes.claim_soon(BILLING, LONG).await;
-    lanes
-        .finish(&[outcome(&claimed, Verdict::Postponed(LONG))])
-        .await;
+    lanes.finish(&[outcome(&claimed, Verdict::Postponed(LONG))]).await;
     assert!(lanes.claim(BILLING, 9).await.is_empty());
     db.make_older(claimed.id, LONG.as_secs()).await;
     assert_eq!(lanes.claim_soon(BILLING, LONG).await.tries, 0);
@@ -177,13 +132,8 @@ async fn an_attempt_that_was_cut_off_is_recorded_and_costs_no_try(db: &TestDatab
     let mut lanes = Lanes::of(&db.store().await);
     lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
     let claimed = lanes.claim_soon(BILLING, LONG).await;
-    lanes
-        .finish(&[tried(&claimed, Verdict::Postponed(NO_TIME), "cut_off")])
-        .await;
-    assert_eq!(
-        db.all_texts("SELECT result FROM attempts").await,
-        ["cut_off"]
-    );
+    lanes.finish(&[tried(&claimed, Verdict::Postponed(NO_TIME), "cut_off")]).await;
+    assert_eq!(db.all_texts("SELECT result FROM attempts").await, ["cut_off"]);
     assert_eq!(lanes.claim_soon(BILLING, LONG).await.tries, 0);
 }
 
@@ -200,10 +150,7 @@ async fn an_attempt_is_recorded_with_all_that_is_known(db: &TestDatabase) {
         error: Some("\"busy\"".to_owned()),
         answer: Some(Bytes::from_static(b"\0\xff")),
     };
-    let failed = Outcome {
-        attempt: Some(attempt),
-        ..outcome(&claimed, Verdict::Retry(LONG))
-    };
+    let failed = Outcome { attempt: Some(attempt), ..outcome(&claimed, Verdict::Retry(LONG)) };
     lanes.finish(&[failed]).await;
     let row = "SELECT lease_no || ' ' || number || ' ' || duration_us || ' ' || result || ' ' \
                || status || ' ' || error FROM attempts";
@@ -217,10 +164,7 @@ async fn an_orphaned_delivery_waits_for_its_own_route(db: &TestDatabase) {
     lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
     let claimed = lanes.claim_soon(BILLING, LONG).await;
     lanes.finish(&[outcome(&claimed, Verdict::Orphaned)]).await;
-    assert_eq!(
-        db.all_texts("SELECT held FROM deliveries").await,
-        ["orphaned"]
-    );
+    assert_eq!(db.all_texts("SELECT held FROM deliveries").await, ["orphaned"]);
     assert_eq!(lanes.claim.adopt(&["another-route"]).await.unwrap(), 0);
     assert_eq!(lanes.claim.adopt(&[]).await.unwrap(), 0);
     assert!(lanes.claim(BILLING, 9).await.is_empty());
@@ -242,9 +186,7 @@ async fn an_adopted_delivery_goes_on_where_it_was(db: &TestDatabase) {
 async fn the_backlog_counts_what_is_open_and_what_is_dead(db: &TestDatabase) {
     let store = db.store().await;
     let mut lanes = Lanes::of(&store);
-    lanes
-        .record_deliveries("k", (0..6).map(|_| delivery(BILLING)).collect())
-        .await;
+    lanes.record_deliveries("k", (0..6).map(|_| delivery(BILLING)).collect()).await;
     let claimed = lanes.claim(BILLING, 5).await;
     lanes
         .finish(&[
@@ -257,28 +199,19 @@ async fn the_backlog_counts_what_is_open_and_what_is_dead(db: &TestDatabase) {
     let deals = vec![ordered("slack", "deal"), ordered("slack", "deal")];
     lanes.record_deliveries("ordered", deals).await;
     let backlog = sorted(lane(&store, LaneKind::Sample).backlog().await.unwrap());
-    let counted: Vec<_> = backlog
-        .iter()
-        .map(|b| (b.action.as_str(), b.due, b.leased, b.orphaned, b.dead))
-        .collect();
+    let counted: Vec<_> =
+        backlog.iter().map(|b| (b.action.as_str(), b.due, b.leased, b.orphaned, b.dead)).collect();
     assert_eq!(counted, [(BILLING, 2, 1, 1, 1), ("slack", 2, 0, 0, 0)]);
 }
 
 async fn the_backlog_tells_how_long_the_oldest_has_waited(db: &TestDatabase) {
     let store = db.store().await;
     let mut lanes = Lanes::of(&store);
-    let two = lanes
-        .record_deliveries("k", vec![delivery(BILLING), delivery(BILLING)])
-        .await;
-    lanes
-        .record_deliveries("leased", vec![leased("slack", LONG)])
-        .await;
+    let two = lanes.record_deliveries("k", vec![delivery(BILLING), delivery(BILLING)]).await;
+    lanes.record_deliveries("leased", vec![leased("slack", LONG)]).await;
     db.make_older(two[1], 100).await;
     let backlog = sorted(lane(&store, LaneKind::Sample).backlog().await.unwrap());
-    assert!(
-        (100..160).contains(&backlog[0].oldest_due.as_secs()),
-        "{backlog:?}"
-    );
+    assert!((100..160).contains(&backlog[0].oldest_due.as_secs()), "{backlog:?}");
     assert_eq!(backlog[1].oldest_due, Duration::ZERO);
 }
 
@@ -294,6 +227,5 @@ fn sorted(mut backlog: Vec<Backlog>) -> Vec<Backlog> {
 }
 
 async fn states(db: &TestDatabase) -> Vec<String> {
-    db.all_texts("SELECT state FROM deliveries ORDER BY seq")
-        .await
+    db.all_texts("SELECT state FROM deliveries ORDER BY seq").await
 }

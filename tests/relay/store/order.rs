@@ -24,31 +24,20 @@ on_both_engines![
 
 async fn only_the_head_of_a_key_is_claimable(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
-    let head = lanes
-        .record_deliveries("1", vec![ordered(BILLING, "deal")])
-        .await;
-    lanes
-        .record_deliveries("2", vec![ordered(BILLING, "deal")])
-        .await;
+    let head = lanes.record_deliveries("1", vec![ordered(BILLING, "deal")]).await;
+    lanes.record_deliveries("2", vec![ordered(BILLING, "deal")]).await;
     assert_eq!(ids(&lanes.claim(BILLING, 9).await), head);
 }
 
 async fn within_a_batch_the_order_is_that_of_arrival(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
-    let batch: Vec<_> = (0..8)
-        .map(|n| message(&n.to_string(), vec![ordered(BILLING, "deal")]))
-        .collect();
-    lanes
-        .intake
-        .record(&batch.iter().collect::<Vec<_>>())
-        .await
-        .unwrap();
+    let batch: Vec<_> =
+        (0..8).map(|n| message(&n.to_string(), vec![ordered(BILLING, "deal")])).collect();
+    lanes.intake.record(&batch.iter().collect::<Vec<_>>()).await.unwrap();
     for message in &batch {
         let claimed = lanes.claim(BILLING, 9).await;
         assert_eq!(ids(&claimed), [message.events[0].deliveries[0].id]);
-        lanes
-            .finish(&[outcome(&claimed[0], Verdict::Succeeded)])
-            .await;
+        lanes.finish(&[outcome(&claimed[0], Verdict::Succeeded)]).await;
     }
 }
 
@@ -56,21 +45,15 @@ async fn keys_do_not_wait_for_each_other(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     let keys = ["a", "b", "a", "c", "b"].map(|key| ordered(BILLING, key));
     let recorded = lanes.record_deliveries("k", keys.to_vec()).await;
-    assert_eq!(
-        ids(&lanes.claim(BILLING, 9).await),
-        [recorded[0], recorded[1], recorded[3]]
-    );
+    assert_eq!(ids(&lanes.claim(BILLING, 9).await), [recorded[0], recorded[1], recorded[3]]);
 }
 
 async fn the_next_goes_when_the_former_ended(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     let four = (0..4).map(|_| ordered(BILLING, "deal")).collect();
     let four = lanes.record_deliveries("k", four).await;
-    let ends = [
-        Verdict::Succeeded,
-        Verdict::Skipped("merged".into()),
-        Verdict::Dead("refused".into()),
-    ];
+    let ends =
+        [Verdict::Succeeded, Verdict::Skipped("merged".into()), Verdict::Dead("refused".into())];
     for (ends, id) in ends.into_iter().zip(&four) {
         let claimed = lanes.claim(BILLING, 9).await;
         assert_eq!(ids(&claimed), [*id]);
@@ -83,21 +66,15 @@ async fn a_former_one_that_is_open_keeps_the_next_waiting(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     let two = vec![ordered(BILLING, "deal"), ordered(BILLING, "deal")];
     lanes.record_deliveries("k", two).await;
-    for still_open in [
-        Verdict::Retry(LONG),
-        Verdict::Postponed(LONG),
-        Verdict::Orphaned,
-        Verdict::Succeeded,
-    ] {
+    for still_open in
+        [Verdict::Retry(LONG), Verdict::Postponed(LONG), Verdict::Orphaned, Verdict::Succeeded]
+    {
         let claimed = lanes.claim_soon(BILLING, LONG).await;
         lanes.finish(&[outcome(&claimed, still_open.clone())]).await;
         if still_open == Verdict::Succeeded {
             break;
         }
-        assert!(
-            lanes.claim(BILLING, 9).await.is_empty(),
-            "after {still_open:?}"
-        );
+        assert!(lanes.claim(BILLING, 9).await.is_empty(), "after {still_open:?}");
         lanes.claim.adopt(&["deals-to-billing"]).await.unwrap();
         db.make_older(claimed.id, LONG.as_secs()).await;
     }
@@ -135,40 +112,22 @@ const ALL: usize = KEYS * RECORDERS * BATCHES;
 async fn many_recorders_and_finishers_never_stall_and_never_invert(db: &TestDatabase) {
     db.store().await;
     let performed: Performed = Arc::default();
-    let recorders: Vec<_> = (0..RECORDERS)
-        .map(|number| tokio::spawn(record_all(db.bare_store(), number)))
-        .collect();
-    let workers: Vec<_> = (0..2)
-        .map(|_| tokio::spawn(work(db.bare_store(), Arc::clone(&performed))))
-        .collect();
+    let recorders: Vec<_> =
+        (0..RECORDERS).map(|number| tokio::spawn(record_all(db.bare_store(), number))).collect();
+    let workers: Vec<_> =
+        (0..2).map(|_| tokio::spawn(work(db.bare_store(), Arc::clone(&performed)))).collect();
     for recorder in recorders {
         recorder.await.unwrap();
     }
     for worker in workers {
         worker.await.unwrap();
     }
-    assert_eq!(
-        performed
-            .lock()
-            .unwrap()
-            .values()
-            .map(Vec::len)
-            .sum::<usize>(),
-        ALL
-    );
-    let arrived = db
-        .all_texts("SELECT CAST(id AS text) FROM deliveries ORDER BY seq")
-        .await;
-    let place: HashMap<Uuid, usize> = arrived
-        .iter()
-        .enumerate()
-        .map(|(n, id)| (id.parse().unwrap(), n))
-        .collect();
+    assert_eq!(performed.lock().unwrap().values().map(Vec::len).sum::<usize>(), ALL);
+    let arrived = db.all_texts("SELECT CAST(id AS text) FROM deliveries ORDER BY seq").await;
+    let place: HashMap<Uuid, usize> =
+        arrived.iter().enumerate().map(|(n, id)| (id.parse().unwrap(), n)).collect();
     for (key, order) in performed.lock().unwrap().iter() {
-        assert!(
-            order.is_sorted_by_key(|id| place[id]),
-            "key {key:?} went out of order"
-        );
+        assert!(order.is_sorted_by_key(|id| place[id]), "key {key:?} went out of order");
     }
     assert_eq!(db.number("SELECT count(*) FROM order_keys").await, 0);
 }
@@ -189,9 +148,7 @@ async fn record_all(store: Store, number: usize) {
                 message(&format!("{number}/{batch}/{key}"), of_key)
             })
             .collect();
-        lane.record(&messages.iter().collect::<Vec<_>>())
-            .await
-            .unwrap();
+        lane.record(&messages.iter().collect::<Vec<_>>()).await.unwrap();
     }
 }
 
@@ -202,31 +159,18 @@ async fn work(store: Store, performed: Performed) {
         let claimed = lanes.claim(BILLING, 5).await;
         for claimed in claimed.iter().filter(|claimed| claimed.tries == 0) {
             let key = claimed.order_key.expect("all are ordered");
-            performed
-                .lock()
-                .unwrap()
-                .entry(key)
-                .or_default()
-                .push(claimed.id);
+            performed.lock().unwrap().entry(key).or_default().push(claimed.id);
         }
         let outcomes: Vec<_> = claimed
             .iter()
-            .map(
-                |claimed| match (claimed.tries, claimed.id.as_bytes()[15] % 4) {
-                    (0, 0) => retry_now(claimed),
-                    (_, 1) => tried(claimed, Verdict::Dead("refused".into()), "refused"),
-                    _ => tried(claimed, Verdict::Succeeded, "succeeded"),
-                },
-            )
+            .map(|claimed| match (claimed.tries, claimed.id.as_bytes()[15] % 4) {
+                (0, 0) => retry_now(claimed),
+                (_, 1) => tried(claimed, Verdict::Dead("refused".into()), "refused"),
+                _ => tried(claimed, Verdict::Succeeded, "succeeded"),
+            })
             .collect();
         assert_eq!(lanes.finish(&outcomes).await.len(), outcomes.len());
-        let done = performed
-            .lock()
-            .unwrap()
-            .values()
-            .map(Vec::len)
-            .sum::<usize>()
-            == ALL;
+        let done = performed.lock().unwrap().values().map(Vec::len).sum::<usize>() == ALL;
         if done && outcomes.is_empty() {
             return;
         }

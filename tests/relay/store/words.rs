@@ -30,14 +30,9 @@ pub fn hash(of: &str) -> [u8; 32] {
 
 /// A message that was sent with the key, holding one event that causes the deliveries.
 pub fn message(key: &str, deliveries: Vec<NewDelivery>) -> NewMessage {
-    let body = Bytes::from(format!(
-        r#"{{"event_type":"record.updated","key":"{key}"}}"#
-    ));
-    let event = Event {
-        event_type: "record.updated".to_owned(),
-        span: 0..body.len(),
-        ..Event::default()
-    };
+    let body = Bytes::from(format!(r#"{{"event_type":"record.updated","key":"{key}"}}"#));
+    let event =
+        Event { event_type: "record.updated".to_owned(), span: 0..body.len(), ..Event::default() };
     NewMessage {
         id: Uuid::now_v7(),
         dedup: hash(key),
@@ -47,11 +42,7 @@ pub fn message(key: &str, deliveries: Vec<NewDelivery>) -> NewMessage {
         received_at: OffsetDateTime::from_unix_timestamp_nanos(1_800_000_000_123_456_000).unwrap(),
         quarantined: None,
         body,
-        events: vec![NewEvent {
-            id: Uuid::now_v7(),
-            event,
-            deliveries,
-        }],
+        events: vec![NewEvent { id: Uuid::now_v7(), event, deliveries }],
     }
 }
 
@@ -73,27 +64,16 @@ pub fn delivery(action: &str) -> NewDelivery {
 
 /// A delivery that is born leased.
 pub fn leased(action: &str, lease: Duration) -> NewDelivery {
-    NewDelivery {
-        lease: Some(lease),
-        ..delivery(action)
-    }
+    NewDelivery { lease: Some(lease), ..delivery(action) }
 }
 
 /// A delivery that goes after the earlier ones of the same subject.
 pub fn ordered(action: &str, subject: &str) -> NewDelivery {
-    NewDelivery {
-        order_key: Some(hash(subject)),
-        ..delivery(action)
-    }
+    NewDelivery { order_key: Some(hash(subject)), ..delivery(action) }
 }
 
 pub fn want(action: &str, slots: usize, lease: Duration) -> Want {
-    Want {
-        action: action.into(),
-        slots,
-        retries: slots,
-        lease,
-    }
+    Want { action: action.into(), slots, retries: slots, lease }
 }
 
 pub fn outcome(claimed: &Claimed, verdict: Verdict) -> Outcome {
@@ -117,10 +97,7 @@ pub fn tried(claimed: &Claimed, verdict: Verdict, result: &'static str) -> Outco
         error: None,
         answer: None,
     };
-    Outcome {
-        attempt: Some(attempt),
-        ..outcome(claimed, verdict)
-    }
+    Outcome { attempt: Some(attempt), ..outcome(claimed, verdict) }
 }
 
 pub fn retry_now(claimed: &Claimed) -> Outcome {
@@ -156,10 +133,7 @@ impl Lanes {
 
     /// Claims what is due now, for long.
     pub async fn claim(&mut self, action: &str, slots: usize) -> Vec<Claimed> {
-        self.claim
-            .claim(&[want(action, slots, LONG)])
-            .await
-            .unwrap()
+        self.claim.claim(&[want(action, slots, LONG)]).await.unwrap()
     }
 
     /// Claims one delivery that is due now or will be in an instant.

@@ -43,27 +43,17 @@ impl TestDatabase {
         );
         let name = format!("relay_test_{}", Uuid::now_v7().simple());
         let mut db = PgConnection::connect(&cluster).await.unwrap();
-        db.execute(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-            .await
-            .unwrap();
+        db.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
         let mut url = url::Url::parse(&cluster).unwrap();
         url.set_path(&name);
-        Self {
-            engine: Engine::Postgres,
-            url: url.into(),
-            home: Home::Postgres { cluster, name },
-        }
+        Self { engine: Engine::Postgres, url: url.into(), home: Home::Postgres { cluster, name } }
     }
 
     /// A file in a folder of its own.
     pub fn sqlite() -> Self {
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite:{}", folder.path().join("relay.db").display());
-        Self {
-            engine: Engine::Sqlite,
-            url,
-            home: Home::Sqlite { _folder: folder },
-        }
+        Self { engine: Engine::Sqlite, url, home: Home::Sqlite { _folder: folder } }
     }
 
     /// As `store.url` takes it.
@@ -101,36 +91,20 @@ impl TestDatabase {
     pub async fn texts(&self, sql: &str) -> Vec<Option<String>> {
         let sql = AssertSqlSafe(sql.to_owned());
         match self.engine {
-            Engine::Postgres => {
-                sqlx::query_scalar(sql)
-                    .fetch_all(&mut self.pg().await)
-                    .await
-            }
-            Engine::Sqlite => {
-                sqlx::query_scalar(sql)
-                    .fetch_all(&mut self.lite().await)
-                    .await
-            }
+            Engine::Postgres => sqlx::query_scalar(sql).fetch_all(&mut self.pg().await).await,
+            Engine::Sqlite => sqlx::query_scalar(sql).fetch_all(&mut self.lite().await).await,
         }
         .unwrap()
     }
 
     /// Asks for one text beside the store.
     pub async fn text(&self, sql: &str) -> Option<String> {
-        self.texts(sql)
-            .await
-            .into_iter()
-            .next()
-            .expect("the question has an answer")
+        self.texts(sql).await.into_iter().next().expect("the question has an answer")
     }
 
     /// Asks for one column of texts, none of them null, beside the store.
     pub async fn all_texts(&self, sql: &str) -> Vec<String> {
-        self.texts(sql)
-            .await
-            .into_iter()
-            .map(|text| text.expect("no text is null"))
-            .collect()
+        self.texts(sql).await.into_iter().map(|text| text.expect("no text is null")).collect()
     }
 
     /// The bytes of one column of the only row, in hexadecimal digits.
@@ -161,27 +135,17 @@ impl TestDatabase {
             Engine::Postgres => format!("due_at - interval '{seconds} seconds'"),
             Engine::Sqlite => format!("due_at - {seconds} * 1000000"),
         };
-        self.run(&format!(
-            "UPDATE deliveries SET due_at = {due_at} WHERE id = '{delivery}'"
-        ))
-        .await
-        .unwrap();
+        self.run(&format!("UPDATE deliveries SET due_at = {due_at} WHERE id = '{delivery}'"))
+            .await
+            .unwrap();
     }
 
     /// Asks for one number beside the store.
     pub async fn number(&self, sql: &str) -> i64 {
         let sql = AssertSqlSafe(sql.to_owned());
         match self.engine {
-            Engine::Postgres => {
-                sqlx::query_scalar(sql)
-                    .fetch_one(&mut self.pg().await)
-                    .await
-            }
-            Engine::Sqlite => {
-                sqlx::query_scalar(sql)
-                    .fetch_one(&mut self.lite().await)
-                    .await
-            }
+            Engine::Postgres => sqlx::query_scalar(sql).fetch_one(&mut self.pg().await).await,
+            Engine::Sqlite => sqlx::query_scalar(sql).fetch_one(&mut self.lite().await).await,
         }
         .unwrap()
     }
@@ -193,13 +157,8 @@ impl TestDatabase {
 
     /// A plain connection beside the store.
     pub async fn lite(&self) -> SqliteConnection {
-        let path = self
-            .url
-            .strip_prefix("sqlite:")
-            .expect("only asked of SQLite");
-        SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path))
-            .await
-            .unwrap()
+        let path = self.url.strip_prefix("sqlite:").expect("only asked of SQLite");
+        SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await.unwrap()
     }
 }
 
@@ -212,9 +171,7 @@ impl Drop for TestDatabase {
         let drop_it = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
         let cluster = cluster.clone();
         let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let mut db = PgConnection::connect(&cluster).await?;
                 db.execute(AssertSqlSafe(drop_it)).await
