@@ -18,6 +18,14 @@ use super::{
 };
 use connection::Connection;
 
+/// Statements as the lanes run them, for tests that look at plans.
+#[doc(hidden)]
+pub mod statements {
+    pub const CLAIM: &str = super::queue::CLAIM;
+    pub const FINISH: &str = super::queue::FINISH;
+    pub const RELEASE_NEXT: &str = super::queue::RELEASE_NEXT;
+}
+
 /// A SQLite file.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
