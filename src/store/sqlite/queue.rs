@@ -41,12 +41,12 @@ RETURNING seq, lost";
 const NOTE_LOST: &str = "-- store::sqlite::note_lost
 INSERT INTO attempts (delivery_id, lease_no, number, result)
 SELECT id, lease_no - 1, tries + 1, 'lease_lost' FROM deliveries
-WHERE seq IN (SELECT value FROM json_each(?1))
+WHERE seq IN (SELECT value FROM jsonb_each(?1))
 ON CONFLICT DO NOTHING";
 
 const CLAIMED: &str = "-- store::sqlite::claimed
 SELECT d.*, e.type, m.source, m.received_at, substr(m.body, e.body_start + 1, e.body_length) AS json
-FROM json_each(?1) j CROSS JOIN deliveries d ON d.seq = j.value
+FROM jsonb_each(?1) j CROSS JOIN deliveries d ON d.seq = j.value
      CROSS JOIN events e ON e.id = d.event_id CROSS JOIN messages m ON m.id = e.message_id
 ORDER BY d.seq";
 
@@ -61,7 +61,7 @@ SET state = t.state, held = t.held, owner = NULL, reason = t.reason, lost = 0,
 FROM (SELECT value ->> 'id' AS id, value ->> 'lease_no' AS lease_no, value ->> 'state' AS state,
              value ->> 'held' AS held, value ->> 'wait' AS wait, value ->> 'reason' AS reason,
              value ->> 'tried' AS tried
-      FROM json_each(?1)) t
+      FROM jsonb_each(?1)) t
 WHERE deliveries.id = t.id AND deliveries.lease_no = t.lease_no
       AND deliveries.ended_at IS NULL AND deliveries.owner IS NOT NULL
 RETURNING id";
@@ -72,11 +72,11 @@ INSERT INTO attempts (delivery_id, lease_no, number, started_at, duration_us, re
 SELECT value ->> 'id', value ->> 'lease_no', value ->> 'number', ?2 - (value ->> 'ago'),
        value ->> 'duration', value ->> 'result', value ->> 'status', value ->> 'error',
        unhex(value ->> 'answer')
-FROM json_each(?1)";
+FROM jsonb_each(?1)";
 
 const COUNT_ENDED: &str = "-- store::sqlite::count_ended
 UPDATE order_keys SET pending = pending - ended.count
-FROM (SELECT unhex(value ->> 'key') AS key, value ->> 'count' AS count FROM json_each(?1)) ended
+FROM (SELECT unhex(value ->> 'key') AS key, value ->> 'count' AS count FROM jsonb_each(?1)) ended
 WHERE order_keys.key = ended.key";
 
 /// Lets the next delivery of each key go.
@@ -85,11 +85,11 @@ UPDATE deliveries SET held = NULL, due_at = ?2
 WHERE seq IN (
     SELECT (SELECT seq FROM deliveries INDEXED BY deliveries_held
             WHERE order_key = unhex(value ->> 'key') AND held = 'order' ORDER BY seq LIMIT 1)
-    FROM json_each(?1))";
+    FROM jsonb_each(?1))";
 
 const FORGET_IDLE_KEYS: &str = "-- store::sqlite::forget_idle_keys
 DELETE FROM order_keys
-WHERE key IN (SELECT unhex(value ->> 'key') FROM json_each(?1)) AND pending = 0";
+WHERE key IN (SELECT unhex(value ->> 'key') FROM jsonb_each(?1)) AND pending = 0";
 
 #[derive(Serialize)]
 struct OutcomeRow<'a> {
@@ -292,7 +292,7 @@ pub(super) async fn adopt(
     let done = sqlx::query(
         "-- store::sqlite::adopt
         UPDATE deliveries SET held = NULL, due_at = ?2
-        WHERE held = 'orphaned' AND route IN (SELECT value FROM json_each(?1))",
+        WHERE held = 'orphaned' AND route IN (SELECT value FROM jsonb_each(?1))",
     )
     .bind(json(routes)?)
     .bind(now)
