@@ -4,6 +4,7 @@
 //! lanes take turns with it. SQLite's clock, in milliseconds, rules leases and due times.
 
 mod connection;
+mod outcome;
 mod queue;
 mod record;
 mod setup;
@@ -22,8 +23,8 @@ use connection::Connection;
 #[doc(hidden)]
 pub mod statements {
     pub const CLAIM: &str = super::queue::CLAIM;
-    pub const FINISH: &str = super::queue::FINISH;
-    pub const RELEASE_NEXT: &str = super::queue::RELEASE_NEXT;
+    pub const FINISH: &str = super::outcome::FINISH;
+    pub const RELEASE_NEXT: &str = super::outcome::RELEASE_NEXT;
 }
 
 /// A SQLite file.
@@ -122,7 +123,7 @@ impl Lane {
 
     pub(super) async fn finish(&mut self, outcomes: &[Outcome]) -> Result<Vec<Uuid>, StoreError> {
         self.connection
-            .write(async |db, now| queue::finish(db, now, outcomes).await)
+            .write(async |db, now| outcome::finish(db, now, outcomes).await)
             .await
     }
 

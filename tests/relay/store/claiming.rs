@@ -167,10 +167,7 @@ async fn two_claimers_never_get_the_same_delivery(db: &TestDatabase) {
     const ALL: usize = 300;
     let mut lanes = Lanes::of(&db.store().await);
     lanes
-        .record_deliveries(
-            "k",
-            vec![(); ALL].iter().map(|()| delivery(BILLING)).collect(),
-        )
+        .record_deliveries("k", (0..ALL).map(|_| delivery(BILLING)).collect())
         .await;
     let claimers = [db.bare_store(), db.bare_store(), db.bare_store()].map(|store| {
         tokio::spawn(async move {
