@@ -222,6 +222,11 @@ async fn an_outcome_forgives_the_lost_leases(db: &TestDatabase) {
     let told = lanes.claim_soon(BILLING, LONG).await;
     assert_eq!(told.lost, 1);
     lanes.finish(&[retry_now(&told)]).await;
+    assert_eq!(
+        db.number("SELECT CAST(lost AS bigint) FROM deliveries")
+            .await,
+        0
+    );
     assert_eq!(lanes.claim_soon(BILLING, LONG).await.lost, 0);
 }
 
