@@ -182,10 +182,7 @@ mod tests {
     async fn a_file_that_went_away_is_away_and_not_made_anew() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("relay.db");
-        let away = Connection::new(&file.clone().into())
-            .read(async |_| Ok(()))
-            .await
-            .unwrap_err();
+        let away = Connection::new(&file.clone().into()).read(async |_| Ok(())).await.unwrap_err();
         assert!(matches!(away, StoreError::Away(_)));
         assert!(!file.exists());
     }

@@ -109,13 +109,7 @@ impl Lane {
     }
 
     pub(super) async fn finish(&mut self, outcomes: &[Outcome]) -> Result<Vec<Uuid>, StoreError> {
-<<<<<<< HEAD
-        self.connection.write(async |db, now| queue::finish(db, now, outcomes).await).await
-=======
-        self.connection
-            .write(async |db, now| outcome::finish(db, now, outcomes).await)
-            .await
->>>>>>> sqlite
+        self.connection.write(async |db, now| outcome::finish(db, now, outcomes).await).await
     }
 
     pub(super) async fn adopt(&mut self, routes: &[&str]) -> Result<u64, StoreError> {

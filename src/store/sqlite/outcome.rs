@@ -114,11 +114,8 @@ pub(super) async fn finish(
     outcomes: &[Outcome],
 ) -> Result<Vec<Uuid>, sqlx::Error> {
     let rows: Vec<OutcomeRow> = outcomes.iter().map(OutcomeRow::of).collect();
-    let written: Vec<Hyphenated> = sqlx::query_scalar(FINISH)
-        .bind(json(&rows)?)
-        .bind(now)
-        .fetch_all(&mut *db)
-        .await?;
+    let written: Vec<Hyphenated> =
+        sqlx::query_scalar(FINISH).bind(json(&rows)?).bind(now).fetch_all(&mut *db).await?;
     let written: Vec<Uuid> = written.into_iter().map(Uuid::from).collect();
     let attempts: Vec<AttemptRow> = outcomes
         .iter()
@@ -126,11 +123,7 @@ pub(super) async fn finish(
         .filter_map(|outcome| Some(AttemptRow::of(outcome, outcome.attempt.as_ref()?)))
         .collect();
     if !attempts.is_empty() {
-        sqlx::query(ATTEMPTS)
-            .bind(json(&attempts)?)
-            .bind(now)
-            .execute(&mut *db)
-            .await?;
+        sqlx::query(ATTEMPTS).bind(json(&attempts)?).bind(now).execute(&mut *db).await?;
     }
     release_next(db, now, outcomes, &written).await?;
     Ok(written)
@@ -144,27 +137,14 @@ async fn release_next(
 ) -> Result<(), sqlx::Error> {
     let ended: Vec<EndedRow> = ended_by_key(outcomes, written)
         .into_iter()
-        .map(|(key, count)| EndedRow {
-            key: hex::encode(key),
-            count,
-        })
+        .map(|(key, count)| EndedRow { key: hex::encode(key), count })
         .collect();
     if ended.is_empty() {
         return Ok(());
     }
     let ended = json(&ended)?;
-    sqlx::query(COUNT_ENDED)
-        .bind(&ended)
-        .execute(&mut *db)
-        .await?;
-    sqlx::query(RELEASE_NEXT)
-        .bind(&ended)
-        .bind(now)
-        .execute(&mut *db)
-        .await?;
-    sqlx::query(FORGET_IDLE_KEYS)
-        .bind(&ended)
-        .execute(db)
-        .await?;
+    sqlx::query(COUNT_ENDED).bind(&ended).execute(&mut *db).await?;
+    sqlx::query(RELEASE_NEXT).bind(&ended).bind(now).execute(&mut *db).await?;
+    sqlx::query(FORGET_IDLE_KEYS).bind(&ended).execute(db).await?;
     Ok(())
 }

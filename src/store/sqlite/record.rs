@@ -161,22 +161,14 @@ pub(super) async fn record(
     process: Uuid,
     batch: &[&NewMessage],
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-<<<<<<< HEAD
-    let messages: Vec<MessageRow> = batch.iter().map(|message| MessageRow::of(message)).collect();
-    let new: Vec<Hyphenated> =
-        sqlx::query_scalar(MESSAGES).bind(json(&messages)?).fetch_all(&mut *db).await?;
-=======
     let mut bodies = Vec::new();
-    let messages: Vec<MessageRow> = batch
-        .iter()
-        .map(|message| MessageRow::of(message, &mut bodies))
-        .collect();
+    let messages: Vec<MessageRow> =
+        batch.iter().map(|message| MessageRow::of(message, &mut bodies)).collect();
     let new: Vec<Hyphenated> = sqlx::query_scalar(MESSAGES)
         .bind(json(&messages)?)
         .bind(bodies)
         .fetch_all(&mut *db)
         .await?;
->>>>>>> sqlite
     let new: Vec<Uuid> = new.into_iter().map(Uuid::from).collect();
     let is_new: HashSet<Uuid> = new.iter().copied().collect();
     let events: Vec<(Uuid, &NewEvent)> = batch

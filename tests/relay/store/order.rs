@@ -108,9 +108,7 @@ async fn a_key_is_forgotten_when_nothing_of_it_is_open(db: &TestDatabase) {
 /// With company of different size, so that they meet at every point of each other.
 async fn the_end_of_one_and_the_arrival_of_the_next_may_meet(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
-    lanes
-        .record_deliveries("0", vec![ordered(BILLING, "deal")])
-        .await;
+    lanes.record_deliveries("0", vec![ordered(BILLING, "deal")]).await;
     for round in 1..300 {
         let former = lanes.claim_soon(BILLING, LONG).await;
         let mut arriving = vec![ordered(BILLING, "deal")];

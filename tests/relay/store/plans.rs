@@ -77,10 +77,7 @@ async fn assert_claims_by_index(fill: &str) {
     let plan = explain(&mut db, postgres_statements::CLAIM, CLAIM_TEN).await;
     assert!(plan.contains("Index Scan using deliveries_first"), "{plan}");
     assert!(plan.contains("Index Scan using deliveries_again"), "{plan}");
-    assert!(
-        !plan.contains("Seq Scan") && !plan.contains("Bitmap"),
-        "{plan}"
-    );
+    assert!(!plan.contains("Seq Scan") && !plan.contains("Bitmap"), "{plan}");
     assert!(blocks(&plan) < MOST_BLOCKS, "{plan}");
 }
 
@@ -92,14 +89,9 @@ async fn filled_postgres(fill: &str) -> Filled {
     database.run(fill).await.unwrap();
     let mut db = database.pg().await;
     for (name, value) in postgres_statements::settings() {
-        db.execute(AssertSqlSafe(format!("SET {name} = '{value}'")))
-            .await
-            .unwrap();
+        db.execute(AssertSqlSafe(format!("SET {name} = '{value}'"))).await.unwrap();
     }
-    Filled {
-        db,
-        _database: database,
-    }
+    Filled { db, _database: database }
 }
 
 struct Filled {
@@ -110,25 +102,17 @@ struct Filled {
 /// What a statement does, really run, and how much it reads.
 async fn explain(filled: &mut Filled, statement: &str, arguments: &str) -> String {
     let db = &mut filled.db;
-    db.execute(AssertSqlSafe(format!("PREPARE asked AS {statement}")))
-        .await
-        .unwrap();
+    db.execute(AssertSqlSafe(format!("PREPARE asked AS {statement}"))).await.unwrap();
     let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) EXECUTE asked {arguments}");
     let rows = db.fetch_all(AssertSqlSafe(explain)).await.unwrap();
-    rows.iter()
-        .map(|row| row.get::<String, _>(0) + "\n")
-        .collect()
+    rows.iter().map(|row| row.get::<String, _>(0) + "\n").collect()
 }
 
 /// The blocks that the whole plan touched: its first figures include all below.
 fn blocks(plan: &str) -> u64 {
-    let buffers = plan
-        .lines()
-        .find(|line| line.trim().starts_with("Buffers:"));
+    let buffers = plan.lines().find(|line| line.trim().starts_with("Buffers:"));
     let figures = buffers.expect("BUFFERS was asked for").split([' ', '=']);
-    figures
-        .filter_map(|figure| figure.parse::<u64>().ok())
-        .sum()
+    figures.filter_map(|figure| figure.parse::<u64>().ok()).sum()
 }
 
 const OLD_FILE: &str = "WITH RECURSIVE numbers (n) AS (
@@ -154,21 +138,12 @@ async fn sqlite_reaches_the_queue_by_its_indexes() {
         db.store().await;
         db.run(fill).await.unwrap();
         let claim = plan(&db, sqlite_statements::CLAIM).await;
-        assert!(
-            claim.contains("INDEX deliveries_first (action=? AND due_at<?)"),
-            "{claim}"
-        );
-        assert!(
-            claim.contains("INDEX deliveries_again (action=? AND due_at<?)"),
-            "{claim}"
-        );
+        assert!(claim.contains("INDEX deliveries_first (action=? AND due_at<?)"), "{claim}");
+        assert!(claim.contains("INDEX deliveries_again (action=? AND due_at<?)"), "{claim}");
         let finish = plan(&db, sqlite_statements::FINISH).await;
         assert!(finish.contains("SEARCH deliveries USING INDEX") && finish.contains("(id=?)"));
         let next = plan(&db, sqlite_statements::RELEASE_NEXT).await;
-        assert!(
-            next.contains("INDEX deliveries_held (order_key=?)"),
-            "{next}"
-        );
+        assert!(next.contains("INDEX deliveries_held (order_key=?)"), "{next}");
         for plan in [claim, finish, next] {
             assert!(!plan.contains("SCAN deliveries"), "{plan}");
         }
@@ -181,9 +156,7 @@ async fn ten_thousand_behind_one_key_are_not_in_the_index_that_sqlite_claims_by(
     let db = TestDatabase::sqlite();
     let mut lanes = Lanes::of(&db.store().await);
     db.run(FILE_BEHIND_ONE_KEY).await.unwrap();
-    let free = lanes
-        .record_deliveries("free", vec![delivery(BILLING)])
-        .await;
+    let free = lanes.record_deliveries("free", vec![delivery(BILLING)]).await;
     let counted = "SELECT count(*) FROM deliveries INDEXED BY deliveries_first
                    WHERE ended_at IS NULL AND held IS NULL AND tries = 0";
     assert_eq!(db.number(counted).await, 1);
@@ -193,7 +166,5 @@ async fn ten_thousand_behind_one_key_are_not_in_the_index_that_sqlite_claims_by(
 async fn plan(db: &TestDatabase, statement: &str) -> String {
     let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
     let rows = db.lite().await.fetch_all(explain).await.unwrap();
-    rows.iter()
-        .map(|row| row.get::<String, _>("detail") + "\n")
-        .collect()
+    rows.iter().map(|row| row.get::<String, _>("detail") + "\n").collect()
 }

@@ -62,19 +62,14 @@ async fn a_newer_schema_is_refused(db: &TestDatabase) {
 
 async fn another_builds_schema_is_refused(db: &TestDatabase) {
     let store = db.store().await;
-    db.run("UPDATE _sqlx_migrations SET checksum = substr(checksum, 2)")
-        .await
-        .unwrap();
+    db.run("UPDATE _sqlx_migrations SET checksum = substr(checksum, 2)").await.unwrap();
     let text = unusable_text(store.prepare(true).await);
     assert!(text.contains("belongs to another build"), "{text}");
 }
 
 async fn an_old_schema_is_refused_where_migrating_is_not_wanted(db: &TestDatabase) {
     let text = unusable_text(db.bare_store().prepare(false).await);
-    assert!(
-        text.contains("run `attio-relay migrate`, or set store.migrate = true"),
-        "{text}"
-    );
+    assert!(text.contains("run `attio-relay migrate`, or set store.migrate = true"), "{text}");
 }
 
 async fn a_schema_that_fits_is_taken_where_migrating_is_not_wanted(db: &TestDatabase) {
@@ -113,12 +108,8 @@ async fn rows_cannot_lie(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
     let claimed = lanes.claim_soon(BILLING, LONG).await;
-    lanes
-        .finish(&[tried(&claimed, Verdict::Retry(LONG), "failed")])
-        .await;
-    lanes
-        .record_deliveries("ordered", vec![ordered("slack", "deal")])
-        .await;
+    lanes.finish(&[tried(&claimed, Verdict::Retry(LONG), "failed")]).await;
+    lanes.record_deliveries("ordered", vec![ordered("slack", "deal")]).await;
     let long_answer = match db.engine {
         Engine::Postgres => "UPDATE attempts SET answer = decode(repeat('00', 4097), 'hex')",
         Engine::Sqlite => "UPDATE attempts SET answer = zeroblob(4097)",

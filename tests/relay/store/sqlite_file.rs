@@ -20,17 +20,9 @@ fn address_of(file: &Path) -> String {
 #[tokio::test]
 async fn a_second_serve_on_the_same_file_is_refused() {
     let db = TestDatabase::sqlite();
-    let _serving = db
-        .store()
-        .await
-        .serve_lock()
-        .unwrap()
-        .expect("a file has a lock");
+    let _serving = db.store().await.serve_lock().unwrap().expect("a file has a lock");
     let text = unusable_text(db.bare_store().serve_lock());
-    assert!(
-        text.contains("relay.db is already served by another process"),
-        "{text}"
-    );
+    assert!(text.contains("relay.db is already served by another process"), "{text}");
 }
 
 #[tokio::test]
@@ -111,10 +103,7 @@ async fn a_file_that_holds_something_else_is_left_alone() {
 async fn two_slashes_may_stand_before_the_path() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("relay.db");
-    store_at(&format!("sqlite://{}", file.display()))
-        .prepare(true)
-        .await
-        .unwrap();
+    store_at(&format!("sqlite://{}", file.display())).prepare(true).await.unwrap();
     assert!(file.exists());
 }
 
