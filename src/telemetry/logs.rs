@@ -9,7 +9,12 @@ const DEFAULT: &str = "info";
 
 /// Starts logging to standard error, for the whole process. A second call changes nothing.
 pub fn start() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    start_at(DEFAULT);
+}
+
+/// As [`start`], with another default level.
+pub fn start_at(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let registry = tracing_subscriber::registry().with(filter);
     let started = if stderr().is_terminal() {
         registry.with(fmt::layer().with_writer(stderr).with_target(false)).try_init()
