@@ -38,16 +38,16 @@ pub(super) struct Send {
     /// Where to; without it, the first source of the configuration.
     #[arg(long, value_name = "URL")]
     to: Option<Url>,
-    /// A reference to the secret that signs, "env:NAME" or "file:/path"; without it, the first
-    /// one of the first source.
+    /// A reference to the secret that signs, `env:NAME` or `file:/path`; without it, the first one
+    /// of the first source.
     #[arg(long, value_name = "REF")]
     secret: Option<String>,
     /// The Idempotency-Key; without it, a new one for each message. The ids in a message follow
     /// from its key: the same key makes the same message again.
     #[arg(long, value_parser = key)]
     key: Option<String>,
-    /// Set a field of the event, such as id.record_id=VALUE or actor.type=system. A value that is
-    /// JSON is taken as JSON, any other as text.
+    /// Set a field of the event, such as `id.record_id=VALUE` or `actor.type=system`. A value that
+    /// is JSON is taken as JSON, any other as text.
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = assignment)]
     sets: Vec<(String, Value)>,
     /// How many messages.
