@@ -134,7 +134,9 @@ mod tests {
                     .for_each(|(name, value)| paths(value, &format!("{at}.{name}"), found));
             }
             Value::Array(items) => {
-                items.iter().for_each(|value| paths(value, &format!("{at}[]"), found));
+                for value in items {
+                    paths(value, &format!("{at}[]"), found);
+                }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }

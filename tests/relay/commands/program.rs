@@ -8,13 +8,13 @@ use std::{
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
 /// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A folder with a configuration, and the environment that commands get in it.
 pub struct Folder {
@@ -46,21 +46,22 @@ impl Folder {
         folder
     }
 
-    /// With a value for every reference in the text that could be one.
+    /// With a value for every reference that the text makes.
     pub fn with_references(text: &str) -> Self {
-        let folder = Self::empty();
-        let home = folder.home.path().display().to_string();
-        let folder = Self { home: folder.home, ..Self::with(&text.replace("/run/secrets", &home)) };
-        fs::write(folder.path("relay.toml"), text.replace("/run/secrets", &home)).unwrap();
-        let quoted = text.lines().filter(|line| !line.starts_with('#')).flat_map(|l| l.split('"'));
-        quoted.fold(folder, |folder, quoted| match quoted.split_once(':') {
-            Some(("env", name)) => folder.env(name, value_for(name)),
-            Some(("file", path)) => {
-                let name = path.rsplit('/').next().unwrap();
-                fs::write(folder.path(name), value_for(name)).unwrap();
-                folder
+        let empty = Self::empty();
+        let home = empty.home.path().display().to_string();
+        fs::write(empty.path("relay.toml"), text.replace("/run/secrets", &home)).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.flat_map(|line| line.split('"')).fold(empty, |folder, quoted| {
+            match quoted.split_once(':') {
+                Some(("env", name)) => folder.env(name, value_for(name)),
+                Some(("file", path)) => {
+                    let name = path.rsplit('/').next().expect("a split has a first part");
+                    fs::write(folder.path(name), value_for(name)).unwrap();
+                    folder
+                }
+                _ => folder,
             }
-            _ => folder,
         })
     }
 
@@ -145,8 +146,11 @@ impl Server {
     /// Started, and ready to accept.
     pub fn start(folder: Folder) -> Self {
         let server = Self::started(folder, &["attio-relay runs", "the store is ready"]);
-        // Ready is who has stored something, or asked the store in vain for nothing.
-        server.until_ready();
+        // Readiness comes a moment later, and no line of the log tells of it.
+        let started = Instant::now();
+        while server.folder.run(&["healthcheck", "--ready"]).code != 0 {
+            assert!(started.elapsed() < PATIENCE, "never ready");
+        }
         server
     }
 
@@ -182,13 +186,6 @@ impl Server {
             .replaced("\nlisten = \"127.0.0.1:0\"", &format!("\nlisten = \"{public}\""))
             .replaced("admin_listen = \"127.0.0.1:0\"", &format!("admin_listen = \"{admin}\""));
         Self { folder, public, child: Some(child), log: Some(log) }
-    }
-
-    fn until_ready(&self) {
-        let started = std::time::Instant::now();
-        while self.folder.run(&["healthcheck", "--ready"]).code != 0 {
-            assert!(started.elapsed() < PATIENCE, "never ready");
-        }
     }
 
     /// Asks it to stop; what it printed, and its folder.
