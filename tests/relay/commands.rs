@@ -2,6 +2,7 @@
 
 mod canaries;
 mod demo;
+mod documents;
 mod program;
 
 use std::fs;
