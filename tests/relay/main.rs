@@ -1,4 +1,6 @@
 //! The one integration test: the whole program from outside, its store on both engines.
+#![expect(clippy::disallowed_methods, reason = "a test's servers end with its runtime")]
 
+mod routes;
 mod store;
 mod support;
