@@ -16,7 +16,7 @@ use super::{
 };
 
 /// A second secret, as while rotating: `env:OLD_SECRET`.
-pub const OLD_SECRET: &str = "an-older-secret-of-the-same-webhook";
+pub const OLD_SECRET: &str = "3b6261b0b6f8e59ce8b96638dcbf0c8fe260f22b5aff62061123265351ef3d0b";
 
 /// How often something is looked at that tells nobody when it changes: a metric, a row.
 const LOOK: Duration = Duration::from_millis(5);
