@@ -4,7 +4,9 @@
 mod actions;
 mod dispatch;
 mod door;
+mod house;
 mod intake;
+mod metrics;
 mod routes;
 mod store;
 mod support;

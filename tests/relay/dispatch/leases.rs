@@ -3,7 +3,7 @@
 use crate::{
     store::on_both_engines,
     support::{
-        app::TestApp,
+        app::{TestApp, sum},
         client::Message,
         database::TestDatabase,
         sink::{Reply, Sink},
@@ -74,7 +74,9 @@ async fn an_attempt_cut_off_by_a_stop_costs_no_try_and_is_given_back(db: &TestDa
     let app = TestApp::start(db, &toml).await;
     app.post(&Message::event("record.updated")).await.assert_accepted();
     sink.wait_until_received(1).await;
-    app.stop().await;
+    let metrics = app.stop_and_measure().await;
+    let stopping = [("action", "billing"), ("reason", "stopping")];
+    assert_eq!(sum(&metrics, "attio_relay_postponed_total", &stopping), 1.0);
     assert_eq!(db.text("SELECT result FROM attempts").await.unwrap(), "cut_off");
     let given_back = "SELECT count(*) FROM deliveries
         WHERE state = 'open' AND owner IS NULL AND tries = 0 AND lost = 0";
