@@ -1,5 +1,13 @@
 //! The one integration test: the whole program from outside, its store on both engines.
+#![expect(clippy::disallowed_methods, reason = "a test's servers end with its runtime")]
 
 mod commands;
+mod actions;
+mod dispatch;
+mod door;
+mod house;
+mod intake;
+mod metrics;
+mod routes;
 mod store;
 mod support;
