@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test's servers end with its runtime")]
 
 mod door;
+mod faults;
 mod routes;
 mod store;
 mod support;
