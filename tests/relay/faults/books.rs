@@ -13,7 +13,7 @@ use super::traffic::Sent;
 use crate::support::{cluster::in_the_end, sink::Sink};
 
 /// Longer than leases last and retries wait.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// For each message: its key, its events, its deliveries, how many of those succeeded.
 const ROWS: &str =

@@ -19,7 +19,7 @@ use super::{
 use crate::faults::wire;
 
 /// Longer than starting takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// So many of the last lines are shown when a test fails.
 const LAST_LINES: usize = 40;
