@@ -1,12 +1,15 @@
 //! What is kept, and the one narrow way to it.
 //!
-//! Both engines mean the same: `tests/store.rs` runs one conformance suite over both. Every call
+//! Both engines mean the same: `tests/relay/store` runs one conformance suite over both. Every call
 //! takes a whole batch and is one transaction. A [`Lane`] owns its connection, is used by one task
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
 mod migrations;
 mod postgres;
 mod sqlite;
+
+#[doc(hidden)]
+pub use {postgres::statements as postgres_statements, sqlite::statements as sqlite_statements};
 
 use std::{collections::BTreeMap, time::Duration};
 

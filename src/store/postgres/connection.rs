@@ -28,7 +28,8 @@ pub(super) const SETTINGS: [(&str, &str); 3] = [
 ];
 
 /// The queue is reached by its indexes only: a few rows of many, whatever the planner believes.
-const QUEUE_SETTINGS: [(&str, &str); 2] = [("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+pub(super) const QUEUE_SETTINGS: [(&str, &str); 2] =
+    [("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
 /// A lane's connection, there or not.
 #[derive(Debug)]

@@ -19,6 +19,19 @@ use super::{
 use crate::config;
 use connection::Connection;
 
+/// Statements as the lanes run them, for tests that look at plans.
+#[doc(hidden)]
+pub mod statements {
+    pub const CLAIM: &str = super::queue::CLAIM;
+    pub const FINISH: &str = super::queue::FINISH;
+    pub const RELEASE_NEXT: &str = super::queue::RELEASE_NEXT;
+
+    /// What the lanes that run them have set.
+    pub fn settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+        super::connection::SETTINGS.into_iter().chain(super::connection::QUEUE_SETTINGS)
+    }
+}
+
 /// A Postgres database.
 #[derive(Debug, Clone)]
 pub struct Postgres {

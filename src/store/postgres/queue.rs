@@ -18,7 +18,7 @@ use crate::store::{
 ///
 /// Materialised, so that the limits hold (a plan that ran the selection again could claim more). A
 /// row that still has an owner was lost by it: that is noted as an attempt.
-const CLAIM: &str = "-- store::postgres::claim
+pub(super) const CLAIM: &str = "-- store::postgres::claim
 WITH want AS MATERIALIZED (
     SELECT * FROM unnest($1::text[], $2::int8[], $3::int8[], $4::int8[])
                   AS w (action, slots, retries, lease)
@@ -57,7 +57,7 @@ ORDER BY c.seq";
 
 /// Writes what became of deliveries, each only under the lease it was performed in, and the
 /// attempts of those. Returns the ids that were still ours.
-const FINISH: &str = "-- store::postgres::finish
+pub(super) const FINISH: &str = "-- store::postgres::finish
 WITH told AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::int4[], $3::text[], $4::text[], $5::int8[], $6::text[],
                          $7::int4[], $8::int4[], $9::int8[], $10::int8[], $11::text[], $12::int4[],
@@ -85,7 +85,7 @@ SELECT id FROM written";
 
 /// Lets the next delivery of each key go: `$2` of its deliveries have ended. The keys' rows are
 /// locked, so whoever adds to a key waits, and this statement sees all that came before.
-const RELEASE_NEXT: &str = "-- store::postgres::release_next
+pub(super) const RELEASE_NEXT: &str = "-- store::postgres::release_next
 WITH ended AS MATERIALIZED (
     SELECT * FROM unnest($1::bytea[], $2::int8[]) AS k (key, count)
 ), counted AS (

@@ -4,6 +4,7 @@
 //! lanes take turns with it. SQLite's clock, in milliseconds, rules leases and due times.
 
 mod connection;
+mod outcome;
 mod queue;
 mod record;
 mod setup;
@@ -17,6 +18,14 @@ use super::{
     Want,
 };
 use connection::Connection;
+
+/// Statements as the lanes run them, for tests that look at plans.
+#[doc(hidden)]
+pub mod statements {
+    pub const CLAIM: &str = super::queue::CLAIM;
+    pub const FINISH: &str = super::outcome::FINISH;
+    pub const RELEASE_NEXT: &str = super::outcome::RELEASE_NEXT;
+}
 
 /// A SQLite file.
 #[derive(Debug, Clone)]
@@ -100,7 +109,7 @@ impl Lane {
     }
 
     pub(super) async fn finish(&mut self, outcomes: &[Outcome]) -> Result<Vec<Uuid>, StoreError> {
-        self.connection.write(async |db, now| queue::finish(db, now, outcomes).await).await
+        self.connection.write(async |db, now| outcome::finish(db, now, outcomes).await).await
     }
 
     pub(super) async fn adopt(&mut self, routes: &[&str]) -> Result<u64, StoreError> {

@@ -1,4 +1,4 @@
-//! The way out: claiming what is due, writing what became of it.
+//! The way out: claiming what is due, and what waits there.
 
 use std::time::Duration;
 
@@ -11,9 +11,7 @@ use sqlx::{
 use time::OffsetDateTime;
 use uuid::{Uuid, fmt::Hyphenated};
 
-use crate::store::{
-    Attempt, Backlog, Claimed, ClaimedEvent, Outcome, Want, count, ended_by_key, micros, unsigned,
-};
+use crate::store::{Backlog, Claimed, ClaimedEvent, Want, count, micros, unsigned};
 
 /// Leases due deliveries of one action, oldest first, at most as many as are wanted.
 pub(super) const CLAIM: &str = "-- store::sqlite::claim
@@ -41,115 +39,14 @@ RETURNING seq, lost";
 const NOTE_LOST: &str = "-- store::sqlite::note_lost
 INSERT INTO attempts (delivery_id, lease_no, number, result)
 SELECT id, lease_no - 1, tries + 1, 'lease_lost' FROM deliveries
-WHERE seq IN (SELECT value FROM json_each(?1))
+WHERE seq IN (SELECT value FROM jsonb_each(?1))
 ON CONFLICT DO NOTHING";
 
 const CLAIMED: &str = "-- store::sqlite::claimed
 SELECT d.*, e.type, m.source, m.received_at, substr(m.body, e.body_start + 1, e.body_length) AS json
-FROM json_each(?1) j CROSS JOIN deliveries d ON d.seq = j.value
+FROM jsonb_each(?1) j CROSS JOIN deliveries d ON d.seq = j.value
      CROSS JOIN events e ON e.id = d.event_id CROSS JOIN messages m ON m.id = e.message_id
 ORDER BY d.seq";
-
-/// Writes what became of deliveries, each only under the lease it was performed in. Returns the ids
-/// that were still ours.
-pub(super) const FINISH: &str = "-- store::sqlite::finish
-UPDATE deliveries
-SET state = t.state, held = t.held, owner = NULL, reason = t.reason, lost = 0,
-    tries = deliveries.tries + t.tried,
-    ended_at = CASE WHEN t.state <> 'open' THEN ?2 END,
-    due_at = CASE WHEN t.state = 'open' THEN ?2 + t.wait ELSE deliveries.due_at END
-FROM (SELECT value ->> 'id' AS id, value ->> 'lease_no' AS lease_no, value ->> 'state' AS state,
-             value ->> 'held' AS held, value ->> 'wait' AS wait, value ->> 'reason' AS reason,
-             value ->> 'tried' AS tried
-      FROM json_each(?1)) t
-WHERE deliveries.id = t.id AND deliveries.lease_no = t.lease_no
-      AND deliveries.ended_at IS NULL AND deliveries.owner IS NOT NULL
-RETURNING id";
-
-const ATTEMPTS: &str = "-- store::sqlite::finish attempts
-INSERT INTO attempts (delivery_id, lease_no, number, started_at, duration_us, result, status,
-                      error, answer)
-SELECT value ->> 'id', value ->> 'lease_no', value ->> 'number', ?2 - (value ->> 'ago'),
-       value ->> 'duration', value ->> 'result', value ->> 'status', value ->> 'error',
-       unhex(value ->> 'answer')
-FROM json_each(?1)";
-
-const COUNT_ENDED: &str = "-- store::sqlite::count_ended
-UPDATE order_keys SET pending = pending - ended.count
-FROM (SELECT unhex(value ->> 'key') AS key, value ->> 'count' AS count FROM json_each(?1)) ended
-WHERE order_keys.key = ended.key";
-
-/// Lets the next delivery of each key go.
-pub(super) const RELEASE_NEXT: &str = "-- store::sqlite::release_next
-UPDATE deliveries SET held = NULL, due_at = ?2
-WHERE seq IN (
-    SELECT (SELECT seq FROM deliveries INDEXED BY deliveries_held
-            WHERE order_key = unhex(value ->> 'key') AND held = 'order' ORDER BY seq LIMIT 1)
-    FROM json_each(?1))";
-
-const FORGET_IDLE_KEYS: &str = "-- store::sqlite::forget_idle_keys
-DELETE FROM order_keys
-WHERE key IN (SELECT unhex(value ->> 'key') FROM json_each(?1)) AND pending = 0";
-
-#[derive(Serialize)]
-struct OutcomeRow<'a> {
-    id: Uuid,
-    lease_no: i32,
-    state: &'static str,
-    held: Option<&'static str>,
-    wait: i64,
-    reason: Option<&'a str>,
-    tried: i32,
-}
-
-#[derive(Serialize)]
-struct AttemptRow<'a> {
-    id: Uuid,
-    lease_no: i32,
-    number: u32,
-    ago: i64,
-    duration: i64,
-    result: &'static str,
-    status: Option<u16>,
-    error: Option<&'a str>,
-    answer: Option<String>,
-}
-
-#[derive(Serialize)]
-struct EndedRow {
-    key: String,
-    count: i64,
-}
-
-impl<'a> OutcomeRow<'a> {
-    fn of(outcome: &'a Outcome) -> Self {
-        Self {
-            id: outcome.id,
-            lease_no: outcome.lease_no,
-            state: outcome.verdict.state(),
-            held: outcome.verdict.held(),
-            wait: micros(outcome.verdict.wait()),
-            reason: outcome.verdict.reason(),
-            tried: i32::from(outcome.counts_a_try()),
-        }
-    }
-}
-
-impl<'a> AttemptRow<'a> {
-    fn of(outcome: &Outcome, attempt: &'a Attempt) -> Self {
-        Self {
-            id: outcome.id,
-            lease_no: outcome.lease_no,
-            number: attempt.number,
-            ago: micros(attempt.started_ago),
-            duration: micros(attempt.duration),
-            result: attempt.result,
-            status: attempt.status,
-            error: attempt.error.as_deref(),
-            answer: attempt.answer.as_ref().map(hex::encode),
-        }
-    }
-}
 
 /// Rows as the statements take them.
 pub(super) fn json<T: Serialize>(rows: &[T]) -> Result<String, sqlx::Error> {
@@ -211,47 +108,6 @@ fn claimed(row: &SqliteRow) -> Result<Claimed, sqlx::Error> {
     })
 }
 
-pub(super) async fn finish(
-    db: &mut SqliteConnection,
-    now: i64,
-    outcomes: &[Outcome],
-) -> Result<Vec<Uuid>, sqlx::Error> {
-    let rows: Vec<OutcomeRow> = outcomes.iter().map(OutcomeRow::of).collect();
-    let written: Vec<Hyphenated> =
-        sqlx::query_scalar(FINISH).bind(json(&rows)?).bind(now).fetch_all(&mut *db).await?;
-    let written: Vec<Uuid> = written.into_iter().map(Uuid::from).collect();
-    let attempts: Vec<AttemptRow> = outcomes
-        .iter()
-        .filter(|outcome| written.contains(&outcome.id))
-        .filter_map(|outcome| Some(AttemptRow::of(outcome, outcome.attempt.as_ref()?)))
-        .collect();
-    if !attempts.is_empty() {
-        sqlx::query(ATTEMPTS).bind(json(&attempts)?).bind(now).execute(&mut *db).await?;
-    }
-    release_next(db, now, outcomes, &written).await?;
-    Ok(written)
-}
-
-async fn release_next(
-    db: &mut SqliteConnection,
-    now: i64,
-    outcomes: &[Outcome],
-    written: &[Uuid],
-) -> Result<(), sqlx::Error> {
-    let ended: Vec<EndedRow> = ended_by_key(outcomes, written)
-        .into_iter()
-        .map(|(key, count)| EndedRow { key: hex::encode(key), count })
-        .collect();
-    if ended.is_empty() {
-        return Ok(());
-    }
-    let ended = json(&ended)?;
-    sqlx::query(COUNT_ENDED).bind(&ended).execute(&mut *db).await?;
-    sqlx::query(RELEASE_NEXT).bind(&ended).bind(now).execute(&mut *db).await?;
-    sqlx::query(FORGET_IDLE_KEYS).bind(&ended).execute(db).await?;
-    Ok(())
-}
-
 /// Lets orphaned deliveries of routes that are configured again go on.
 pub(super) async fn adopt(
     db: &mut SqliteConnection,
@@ -261,7 +117,7 @@ pub(super) async fn adopt(
     let done = sqlx::query(
         "-- store::sqlite::adopt
         UPDATE deliveries SET held = NULL, due_at = ?2
-        WHERE held = 'orphaned' AND route IN (SELECT value FROM json_each(?1))",
+        WHERE held = 'orphaned' AND route IN (SELECT value FROM jsonb_each(?1))",
     )
     .bind(json(routes)?)
     .bind(now)

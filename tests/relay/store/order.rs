@@ -19,6 +19,7 @@ on_both_engines![
     a_former_one_that_is_open_keeps_the_next_waiting,
     a_late_outcome_lets_nobody_go,
     a_key_is_forgotten_when_nothing_of_it_is_open,
+    the_end_of_one_and_the_arrival_of_the_next_may_meet,
     many_recorders_and_finishers_never_stall_and_never_invert,
 ];
 
@@ -101,6 +102,22 @@ async fn a_key_is_forgotten_when_nothing_of_it_is_open(db: &TestDatabase) {
         let claimed = lanes.claim_soon(BILLING, LONG).await;
         lanes.finish(&[outcome(&claimed, Verdict::Succeeded)]).await;
         assert_eq!(db.number("SELECT count(*) FROM order_keys").await, 0);
+    }
+}
+
+/// With company of different size, so that they meet at every point of each other.
+async fn the_end_of_one_and_the_arrival_of_the_next_may_meet(db: &TestDatabase) {
+    let mut lanes = Lanes::of(&db.store().await);
+    lanes.record_deliveries("0", vec![ordered(BILLING, "deal")]).await;
+    for round in 1..300 {
+        let former = lanes.claim_soon(BILLING, LONG).await;
+        let mut arriving = vec![ordered(BILLING, "deal")];
+        arriving.extend((0..round * 7 % 150).map(|_| delivery("slack")));
+        let next = message(&round.to_string(), arriving);
+        let (batch, ends) = ([&next], [outcome(&former, Verdict::Succeeded)]);
+        let (arrived, ended) =
+            tokio::join!(lanes.intake.record(&batch), lanes.outcome.finish(&ends));
+        assert_eq!((arrived.unwrap().len(), ended.unwrap().len()), (1, 1));
     }
 }
 

@@ -1,1 +1,170 @@
+//! A claim and an outcome cost the same however long the queue and its history are.
 
+use attio_relay::store::{postgres_statements, sqlite_statements};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row};
+
+use super::words::*;
+use crate::support::database::TestDatabase;
+
+/// How old a queue is, and how it came to be so.
+const YOUNG: &str = "INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at)
+    SELECT gen_random_uuid(), gen_random_uuid(), 'route', 'billing', gen_random_uuid(), now()
+    FROM generate_series(1, 1000)";
+const OLD: &str = "INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at,
+                                           state, ended_at, tries)
+    SELECT gen_random_uuid(), gen_random_uuid(), 'route', 'billing', gen_random_uuid(), now(),
+           CASE WHEN n % 100 = 0 THEN 'open' ELSE 'succeeded' END,
+           CASE WHEN n % 100 = 0 THEN NULL ELSE now() END, n % 3
+    FROM generate_series(1, 100000) n;
+    ANALYZE deliveries";
+const BEHIND_ONE_KEY: &str = "INSERT INTO deliveries (id, event_id, route, action, idempotency_key,
+                                                      due_at, held, order_key)
+    SELECT gen_random_uuid(), gen_random_uuid(), 'route', 'billing', gen_random_uuid(), now(),
+           'order', decode(repeat('ab', 32), 'hex')
+    FROM generate_series(1, 10000)";
+
+const CLAIM_TEN: &str = "(ARRAY['billing', 'slack'], ARRAY[10, 10], ARRAY[5, 5],
+    ARRAY[20000000, 20000000], '00000000-0000-0000-0000-000000000001')";
+
+/// Blocks of 8 KiB that a claim of ten may touch: a few for each row and index.
+const MOST_BLOCKS: u64 = 400;
+
+#[tokio::test]
+async fn postgres_claims_by_the_queues_indexes_from_an_empty_table() {
+    assert_claims_by_index("SELECT 1").await;
+}
+
+#[tokio::test]
+async fn postgres_claims_by_the_queues_indexes_from_a_young_table() {
+    assert_claims_by_index(YOUNG).await;
+}
+
+#[tokio::test]
+async fn postgres_claims_by_the_queues_indexes_from_an_old_table() {
+    assert_claims_by_index(OLD).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_behind_one_key_cost_postgres_nothing() {
+    let mut db = filled_postgres(BEHIND_ONE_KEY).await;
+    let plan = explain(&mut db, postgres_statements::CLAIM, CLAIM_TEN).await;
+    assert!(blocks(&plan) < 40, "{plan}");
+}
+
+#[tokio::test]
+async fn postgres_finishes_by_id() {
+    let mut db = filled_postgres(OLD).await;
+    let one =
+        "(ARRAY[gen_random_uuid()], ARRAY[1], ARRAY['succeeded'], ARRAY[NULL::text], ARRAY[0],
+        ARRAY[NULL::text], ARRAY[1], ARRAY[1], ARRAY[0], ARRAY[0], ARRAY['succeeded'],
+        ARRAY[NULL::int4], ARRAY[NULL::text], ARRAY[NULL::bytea])";
+    let plan = explain(&mut db, postgres_statements::FINISH, one).await;
+    assert!(plan.contains("Index Scan using deliveries_pkey"), "{plan}");
+    assert!(blocks(&plan) < 40, "{plan}");
+}
+
+#[tokio::test]
+async fn postgres_finds_the_next_of_a_key_by_index() {
+    let mut db = filled_postgres(BEHIND_ONE_KEY).await;
+    let one = "(ARRAY[decode(repeat('ab', 32), 'hex')], ARRAY[1])";
+    let plan = explain(&mut db, postgres_statements::RELEASE_NEXT, one).await;
+    assert!(plan.contains("using deliveries_held"), "{plan}");
+    assert!(blocks(&plan) < 60, "{plan}");
+}
+
+async fn assert_claims_by_index(fill: &str) {
+    let mut db = filled_postgres(fill).await;
+    let plan = explain(&mut db, postgres_statements::CLAIM, CLAIM_TEN).await;
+    assert!(plan.contains("Index Scan using deliveries_first"), "{plan}");
+    assert!(plan.contains("Index Scan using deliveries_again"), "{plan}");
+    assert!(!plan.contains("Seq Scan") && !plan.contains("Bitmap"), "{plan}");
+    assert!(blocks(&plan) < MOST_BLOCKS, "{plan}");
+}
+
+/// A connection with a lane's settings. The database goes when the connection does not need it: it
+/// is dropped by force at the end of the test at the latest.
+async fn filled_postgres(fill: &str) -> Filled {
+    let database = TestDatabase::postgres().await;
+    database.store().await;
+    database.run(fill).await.unwrap();
+    let mut db = database.pg().await;
+    for (name, value) in postgres_statements::settings() {
+        db.execute(AssertSqlSafe(format!("SET {name} = '{value}'"))).await.unwrap();
+    }
+    Filled { db, _database: database }
+}
+
+struct Filled {
+    db: PgConnection,
+    _database: TestDatabase,
+}
+
+/// What a statement does, really run, and how much it reads.
+async fn explain(filled: &mut Filled, statement: &str, arguments: &str) -> String {
+    let db = &mut filled.db;
+    db.execute(AssertSqlSafe(format!("PREPARE asked AS {statement}"))).await.unwrap();
+    let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) EXECUTE asked {arguments}");
+    let rows = db.fetch_all(AssertSqlSafe(explain)).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>(0) + "\n").collect()
+}
+
+/// The blocks that the whole plan touched: its first figures include all below.
+fn blocks(plan: &str) -> u64 {
+    let buffers = plan.lines().find(|line| line.trim().starts_with("Buffers:"));
+    let figures = buffers.expect("BUFFERS was asked for").split([' ', '=']);
+    figures.filter_map(|figure| figure.parse::<u64>().ok()).sum()
+}
+
+const OLD_FILE: &str = "WITH RECURSIVE numbers (n) AS (
+        SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 100000)
+    INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at, state, ended_at,
+                            tries)
+    SELECT hex(randomblob(16)), 'event', 'route', 'billing', 'key', n,
+           CASE WHEN n % 100 = 0 THEN 'open' ELSE 'succeeded' END,
+           CASE WHEN n % 100 = 0 THEN NULL ELSE n END, n % 3
+    FROM numbers;
+    ANALYZE";
+const FILE_BEHIND_ONE_KEY: &str = "WITH RECURSIVE numbers (n) AS (
+        SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000)
+    INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at, held, order_key)
+    SELECT hex(randomblob(16)), 'event', 'route', 'billing', 'key', n, 'order', zeroblob(32)
+    FROM numbers;
+    ANALYZE";
+
+#[tokio::test]
+async fn sqlite_reaches_the_queue_by_its_indexes() {
+    for fill in ["SELECT 1", OLD_FILE, FILE_BEHIND_ONE_KEY] {
+        let db = TestDatabase::sqlite();
+        db.store().await;
+        db.run(fill).await.unwrap();
+        let claim = plan(&db, sqlite_statements::CLAIM).await;
+        assert!(claim.contains("INDEX deliveries_first (action=? AND due_at<?)"), "{claim}");
+        assert!(claim.contains("INDEX deliveries_again (action=? AND due_at<?)"), "{claim}");
+        let finish = plan(&db, sqlite_statements::FINISH).await;
+        assert!(finish.contains("SEARCH deliveries USING INDEX") && finish.contains("(id=?)"));
+        let next = plan(&db, sqlite_statements::RELEASE_NEXT).await;
+        assert!(next.contains("INDEX deliveries_held (order_key=?)"), "{next}");
+        for plan in [claim, finish, next] {
+            assert!(!plan.contains("SCAN deliveries"), "{plan}");
+        }
+    }
+}
+
+/// Held rows are not in the index that a claim reads, so that it never walks over them.
+#[tokio::test]
+async fn ten_thousand_behind_one_key_are_not_in_the_index_that_sqlite_claims_by() {
+    let db = TestDatabase::sqlite();
+    let mut lanes = Lanes::of(&db.store().await);
+    db.run(FILE_BEHIND_ONE_KEY).await.unwrap();
+    let free = lanes.record_deliveries("free", vec![delivery(BILLING)]).await;
+    let counted = "SELECT count(*) FROM deliveries INDEXED BY deliveries_first
+                   WHERE ended_at IS NULL AND held IS NULL AND tries = 0";
+    assert_eq!(db.number(counted).await, 1);
+    assert_eq!(ids(&lanes.claim(BILLING, 10).await), free);
+}
+
+async fn plan(db: &TestDatabase, statement: &str) -> String {
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+    let rows = db.lite().await.fetch_all(explain).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>("detail") + "\n").collect()
+}

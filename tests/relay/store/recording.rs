@@ -98,7 +98,7 @@ async fn lanes_that_record_the_same_messages_in_opposite_orders_do_not_deadlock(
     assert_eq!(new, ROUNDS * EACH);
     assert_eq!(
         db.number("SELECT count(*) FROM messages").await,
-        (ROUNDS * EACH).cast_signed() as i64
+        i64::try_from(ROUNDS * EACH).unwrap()
     );
 }
 

@@ -19,7 +19,7 @@ use crate::support::database::lane;
 pub const NONE: [Uuid; 0] = [];
 pub const BILLING: &str = "billing";
 pub const NO_TIME: Duration = Duration::ZERO;
-pub const LONG: Duration = Duration::from_secs(600);
+pub const LONG: Duration = Duration::from_mins(10);
 
 /// How often something that must come soon is asked for.
 const MOST_TRIES: usize = 20_000;
