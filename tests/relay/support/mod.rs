@@ -2,5 +2,8 @@
 
 pub mod app;
 pub mod client;
+pub mod cluster;
 pub mod database;
+pub mod process;
+pub mod proxy;
 pub mod sink;
