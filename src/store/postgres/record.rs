@@ -20,7 +20,7 @@ macro_rules! record {
 WITH fresh AS (
     INSERT INTO messages (id, dedup, source, webhook_id, key, received_at, status, reason, body)
     SELECT id, dedup, source, webhook_id, key, received_at,
-           CASE WHEN reason IS NULL THEN 'accepted'::message_status ELSE 'quarantined' END,
+           CASE WHEN reason IS NULL THEN 'accepted' ELSE 'quarantined' END,
            reason, body
     FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[],
                 $7::text[], $8::bytea[])
@@ -77,7 +77,7 @@ const RECORD_ORDERED: &str = record!(
 ), ",
     "CASE WHEN d.order_key IS NULL THEN NULL
                 WHEN q.pending = count(*) OVER of_key AND d.place = min(d.place) OVER of_key THEN NULL
-                ELSE 'order'::delivery_hold END",
+                ELSE 'order' END",
     "wanted d LEFT JOIN queued q ON q.key = d.order_key WINDOW of_key AS (PARTITION BY d.order_key)"
 );
 
