@@ -13,6 +13,7 @@ pub mod config;
 pub mod dispatch;
 pub mod http;
 pub mod intake;
+pub mod job;
 pub mod name;
 pub mod routing;
 pub mod sampling;

@@ -28,17 +28,23 @@ impl Stop {
         self.soon.cancel();
     }
 
-    /// Asks whenever SIGTERM or SIGINT arrives; never ends.
+    /// Asks whenever SIGTERM or SIGINT arrives; never ends. SIGHUP, which would end a process that
+    /// does not listen for it, changes nothing.
     ///
     /// # Errors
     /// The operating system does not let us listen for signals.
     pub async fn on_signals(self) -> std::io::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
         loop {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                _ = hang_up.recv() => {
+                    warn!("SIGHUP: this version does not reread the configuration; restart to apply changes");
+                    continue;
+                }
             }
             if self.soon.is_cancelled() {
                 warn!("asked to stop again: stopping now");

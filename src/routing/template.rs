@@ -12,7 +12,7 @@ use std::io;
 
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 
-use crate::action::Job;
+use crate::job::Job;
 
 /// The names that every template may use.
 pub const NAMES: [&str; 8] =
