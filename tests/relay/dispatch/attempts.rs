@@ -115,8 +115,8 @@ async fn a_timeout_is_written_down_as_one(db: &TestDatabase) {
     let timeout = [("action", "billing"), ("result", "timeout")];
     app.wait_for_metric("attio_relay_attempts_total", &timeout, 1.0).await;
     app.stop().await;
-    assert_eq!(db.text("SELECT result FROM attempts").await.unwrap(), "timeout");
-    assert_eq!(db.text("SELECT state FROM deliveries").await.unwrap(), "dead");
+    assert_eq!(db.text("SELECT CAST(result AS text) FROM attempts").await.unwrap(), "timeout");
+    assert_eq!(db.text("SELECT CAST(state AS text) FROM deliveries").await.unwrap(), "dead");
     let duration = db.number("SELECT duration_us FROM attempts").await;
     assert!((100_000..1_000_000).contains(&duration), "{duration}");
 }

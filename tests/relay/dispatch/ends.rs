@@ -27,9 +27,9 @@ async fn after_the_last_try_a_delivery_is_dead_and_says_why(db: &TestDatabase) {
     app.wait_for_metric("attio_relay_deliveries_total", &DEAD, 1.0).await;
     app.stop().await;
     assert_eq!(sink.received().len(), 3);
-    assert_eq!(db.text("SELECT state FROM deliveries").await.unwrap(), "dead");
+    assert_eq!(db.text("SELECT CAST(state AS text) FROM deliveries").await.unwrap(), "dead");
     assert_eq!(db.number("SELECT CAST(tries AS bigint) FROM deliveries").await, 3);
-    let reason = db.text("SELECT reason FROM deliveries").await.unwrap();
+    let reason = db.text("SELECT CAST(reason AS text) FROM deliveries").await.unwrap();
     assert!(reason.contains("no try left") && reason.contains("503"), "{reason}");
 }
 

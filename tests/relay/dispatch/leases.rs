@@ -46,7 +46,7 @@ async fn a_delivery_whose_process_died_is_taken_over_under_the_same_key(db: &Tes
     let received = sink.received();
     assert_eq!(received.len(), 2);
     assert_eq!(received[0].key(), received[1].key());
-    let results = db.all_texts("SELECT result FROM attempts ORDER BY lease_no").await;
+    let results = db.all_texts("SELECT CAST(result AS text) FROM attempts ORDER BY lease_no").await;
     assert_eq!(results, ["lease_lost", "succeeded"]);
     assert_eq!(db.number("SELECT CAST(lost AS bigint) FROM deliveries").await, 0, "in a row");
 }
@@ -60,7 +60,8 @@ async fn five_lost_leases_make_a_dead_letter_that_is_called_poison(db: &TestData
     app.post(&Message::event("record.updated")).await.assert_accepted();
     app.wait_for_metric("attio_relay_deliveries_total", &[("result", "succeeded")], 1.0).await;
     app.stop().await;
-    let reason = db.text("SELECT reason FROM deliveries WHERE state = 'dead'").await.unwrap();
+    let reason =
+        db.text("SELECT CAST(reason AS text) FROM deliveries WHERE state = 'dead'").await.unwrap();
     assert!(reason.contains("poison"), "{reason}");
     assert_eq!(sink.received().len(), 2, "the poison was not sent again");
 }
@@ -77,7 +78,7 @@ async fn an_attempt_cut_off_by_a_stop_costs_no_try_and_is_given_back(db: &TestDa
     let metrics = app.stop_and_measure().await;
     let stopping = [("action", "billing"), ("reason", "stopping")];
     assert_eq!(sum(&metrics, "attio_relay_postponed_total", &stopping), 1.0);
-    assert_eq!(db.text("SELECT result FROM attempts").await.unwrap(), "cut_off");
+    assert_eq!(db.text("SELECT CAST(result AS text) FROM attempts").await.unwrap(), "cut_off");
     let given_back = "SELECT count(*) FROM deliveries
         WHERE state = 'open' AND owner IS NULL AND tries = 0 AND lost = 0";
     assert_eq!(db.number(given_back).await, 1);

@@ -112,6 +112,15 @@ async fn ask_unless_closed(
 }
 
 #[tokio::test]
+async fn a_client_that_has_said_all_it_will_say_gets_its_answer() {
+    let (_db, app) = door("").await;
+    let mut connection = app.connect().await;
+    connection.send(Message::event("task.created").request()).await;
+    connection.finish_sending().await;
+    connection.answer().await.assert_accepted();
+}
+
+#[tokio::test]
 async fn http_1_0_is_answered_and_closed() {
     let (_db, app) = door("").await;
     let request = String::from_utf8(Message::event("task.created").request()).unwrap();

@@ -124,11 +124,6 @@ impl TestApp {
         ended.await.expect("it stops within 45 s")
     }
 
-    /// Asks it to stop, and goes on.
-    pub fn ask_to_stop(&self) {
-        self.running.stop.ask();
-    }
-
     /// Stops it as a crash does: what it began is left to its leases.
     pub async fn stop_at_once(self) {
         self.running.stop.ask();

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use axum::{
@@ -137,11 +137,8 @@ impl Sink {
     /// `[actions.NAME]` that delivers here, to a path of its own name, with quick retries.
     pub fn action(&self, name: &str, more: &str) -> String {
         let address = self.address;
-        let retry = if more.contains("retry") {
-            ""
-        } else {
-            "retry = { attempts = 15, first = \"20ms\", max = \"100ms\" }"
-        };
+        let quick = "retry = { attempts = 15, first = \"20ms\", max = \"100ms\" }";
+        let retry = if more.contains("retry") { "" } else { quick };
         format!(
             "[actions.{name}]\nkind = \"http\"\nurl = \"http://{address}/{name}\"\n\
              allow_private = true\n{retry}\n{more}\n"
@@ -170,10 +167,9 @@ impl Sink {
 
     /// Fails about so many of a hundred, the same ones in each run.
     pub fn fail_percent(&self, percent: u64) {
-        let count = std::sync::atomic::AtomicU64::new(1);
+        let random = Mutex::new(fastrand::Rng::with_seed(20));
         self.decide(move |_| {
-            let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let failed = fastrand::Rng::with_seed(number).u64(0..100) < percent;
+            let failed = random.lock().unwrap().u64(0..100) < percent;
             failed.then_some(Reply::Status(503))
         });
     }
@@ -291,10 +287,8 @@ async fn serve(state: Arc<State>, request: Request<Body>) -> Response<Body> {
         }
         Reply::Endless(status) => (status, Vec::new(), endless()),
     };
-    let mut response = Response::builder().status(status);
-    for (name, value) in headers {
-        response = response.header(name, value);
-    }
+    let response = Response::builder().status(status);
+    let response = headers.into_iter().fold(response, |all, (name, value)| all.header(name, value));
     state.script().received[number].status = Some(status);
     state.changed.send_replace(());
     response.body(body).unwrap()
@@ -303,9 +297,4 @@ async fn serve(state: Arc<State>, request: Request<Body>) -> Response<Body> {
 fn endless() -> Body {
     let chunk = Bytes::from_static(&[b'x'; 4096]);
     Body::from_stream(stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone())))
-}
-
-/// The time between two requests.
-pub fn gap(earlier: &Received, later: &Received) -> Duration {
-    later.at.saturating_duration_since(earlier.at)
 }
