@@ -23,6 +23,7 @@ pub const SIGNATURE_HEADERS: [&str; 2] = ["attio-signature", "x-attio-signature"
 pub struct VerifiedMessage {
     source: SourceName,
     slot: usize,
+    signature: [u8; 32],
     key: Option<Bytes>,
     body: Bytes,
     received_at: OffsetDateTime,
@@ -39,6 +40,12 @@ impl VerifiedMessage {
     #[must_use]
     pub fn slot(&self) -> usize {
         self.slot
+    }
+
+    /// The signature: under one secret, equal bodies have equal ones.
+    #[must_use]
+    pub fn signature(&self) -> &[u8; 32] {
+        &self.signature
     }
 
     /// The `Idempotency-Key` header's bytes.
@@ -145,7 +152,8 @@ impl Keyring {
             .iter()
             .position(|key| key.clone().chain_update(&body).verify_slice(&claimed.0).is_ok())
             .ok_or(SignatureError::Wrong)?;
-        Ok(VerifiedMessage { source: self.source.clone(), slot, key, body, received_at })
+        let source = self.source.clone();
+        Ok(VerifiedMessage { source, slot, signature: claimed.0, key, body, received_at })
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use attio_relay::signature::{ClaimedSignature, Keyring, SIGNATURE_HEADERS};
+use attio_relay::{
+    http::listener::Listener,
+    signature::{ClaimedSignature, Keyring, SIGNATURE_HEADERS},
+};
 use axum::{
     Router,
     body::Bytes,
@@ -11,13 +14,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use hyper::server::conn::http1;
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use secrecy::SecretString;
 use time::OffsetDateTime;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use crate::message::{PATH, SECRET};
+
+/// As many as attio-relay takes by default.
+const MOST_CONNECTIONS: usize = 8192;
 
 /// Serves until it is killed.
 ///
@@ -51,21 +55,14 @@ pub fn answer(accepted: bool) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// Accepts connections and serves the router, and `/readyz`, on each.
+/// Serves the router, and `/readyz`, on attio-relay's own accept loop, with all its limits.
 ///
 /// # Errors
 /// When it cannot listen.
 pub async fn listen(address: SocketAddr, router: Router) -> anyhow::Result<()> {
     let router = router.route("/readyz", get(|| async { StatusCode::OK }));
-    let listener = TcpListener::bind(address).await?;
-    let mut connections = JoinSet::new();
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let service = TowerToHyperService::new(router.clone());
-        connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        while connections.try_join_next().is_some() {}
-    }
+    Listener::bind(address, MOST_CONNECTIONS, router).await?.serve(CancellationToken::new()).await;
+    Ok(())
 }
 
 async fn receive(State(keyring): State<Keyring>, headers: HeaderMap, body: Bytes) -> Response {

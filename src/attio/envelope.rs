@@ -222,6 +222,9 @@ fn clean_text(json: &str) -> Option<String> {
         }
         Err(_) => return None,
     };
+    if text.is_ascii() && text.len() <= TEXT_LIMIT && !text.contains('\0') {
+        return Some(text.into_owned());
+    }
     Some(text.chars().take(TEXT_LIMIT).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect())
 }
 

@@ -6,20 +6,28 @@ use std::{
     process::ExitCode,
 };
 
-use crate::config::{self, Outside, Problems};
+use anyhow::bail;
+use uuid::Uuid;
+
+use super::migrate;
+use crate::{
+    config::{self, Config, Outside, Problems},
+    store::Store,
+};
 
 /// The exit code of every command whose configuration may not be used.
 const WRONG_CONFIGURATION: u8 = 64;
 
-/// Checks the file; says so on standard output when it is right, and all that is not on standard
-/// error. Exits with 0, or with 64 when the configuration may not be used.
+/// Checks the file, and with `online` the store; says so on standard output when it is right, and
+/// all that is not on standard error. Exits with 0, with 64 when the configuration may not be
+/// used, with 1 when the store may not.
 #[must_use]
-pub fn run(path: &Path, outside: &Outside<'_>) -> ExitCode {
+pub fn run(path: &Path, online: bool, outside: &Outside<'_>) -> ExitCode {
     match config::load(path, outside) {
         Ok((config, warnings)) => {
             show(&warnings);
             println!("{}", summary(&config));
-            ExitCode::SUCCESS
+            if online { super::block_on(ask_store(&config)) } else { ExitCode::SUCCESS }
         }
         Err(problems) => refuse(&problems),
     }
@@ -39,7 +47,20 @@ pub fn show(problems: &Problems) {
     eprint!("{}", problems.render(stderr().is_terminal() && !no_colour));
 }
 
-fn summary(config: &config::Config) -> String {
+async fn ask_store(config: &Config) -> anyhow::Result<ExitCode> {
+    let store = Store::new(&config.store, Uuid::now_v7())?;
+    let status = store.schema_status().await?;
+    migrate::refuse_newer(&status)?;
+    let pending = status.steps.iter().filter(|(_, is_applied)| !is_applied).count();
+    if pending > 0 && !config.store.migrate {
+        bail!("the store lacks {}: run `attio-relay migrate`", counted(pending, "migration"));
+    }
+    println!("store ok: {} to apply", counted(pending, "migration"));
+    println!("not asked: Attio (comes with a later version)");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn summary(config: &Config) -> String {
     format!(
         "configuration ok: {}, {}, {}",
         counted(config.sources.len(), "source"),
@@ -63,7 +84,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let env = |_: &str| Some("0123456789abcdef".to_owned());
         let outside = Outside { env: &env, templates: &|_| Vec::new() };
-        format!("{:?}", run(&path, &outside))
+        format!("{:?}", run(&path, false, &outside))
     }
 
     #[test]

@@ -1,12 +1,18 @@
 //! The commands: one file each, thin.
 
 mod check;
+mod client;
+mod completions;
+mod demo;
+mod healthcheck;
+mod migrate;
 mod schema;
+mod send;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
     action::Action,
@@ -34,11 +40,50 @@ pub struct Cli {
 enum Command {
     /// Receive and deliver.
     Serve,
+    /// See all of it work on this machine, with nothing to install.
+    Demo {
+        /// End when everything was delivered: with 0, or with 1 when something was not.
+        #[arg(long)]
+        once: bool,
+    },
     /// Read the configuration and report every problem.
-    Check,
+    Check {
+        /// Ask the store too, whether it can be reached and its schema fits. (Attio is not asked:
+        /// that comes with a later version.)
+        #[arg(long)]
+        online: bool,
+    },
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
+    /// Send a signed test message of any known type.
+    Send(send::Send),
+    /// Apply the store's migrations, or show them.
+    Migrate(migrate::Migrate),
+    /// Ask whether the local server lives, for containers.
+    Healthcheck {
+        /// Ask whether it can accept messages.
+        #[arg(long)]
+        ready: bool,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
+
+/// The form of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// The exit code for an argument that cannot be used, as clap's own.
+const WRONG_USAGE: u8 = 2;
 
 /// What every command is judged by: the environment, and the templates' compiler.
 const OUTSIDE: Outside<'static> = Outside { env: &config::environment, templates: &Action::check };
@@ -50,8 +95,15 @@ impl Cli {
         let Self { config, command } = self;
         match command {
             Command::Serve => with_config(&config, serve::run),
-            Command::Check => check::run(&config, &OUTSIDE),
+            Command::Demo { once } => demo::run(once),
+            Command::Check { online } => check::run(&config, online, &OUTSIDE),
             Command::Schema => schema::run(),
+            Command::Send(send) => send::run(&send, &config),
+            Command::Migrate(migrate) => {
+                with_config(&config, |config| migrate::run(&migrate, &config))
+            }
+            Command::Healthcheck { ready } => healthcheck::run(&config, ready),
+            Command::Completions { shell } => completions::run(shell),
         }
     }
 }

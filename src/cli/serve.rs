@@ -6,7 +6,7 @@ use crate::{app, config::Config, shutdown::Stop, telemetry};
 
 /// Serves. Exits with 0 after a stop that was asked for, with 1 when it had to end by itself.
 pub(super) fn run(config: Config) -> ExitCode {
-    telemetry::logs::start();
+    let _logs = telemetry::logs::start();
     super::block_on(async {
         let stop = Stop::new();
         let running = app::start(config, stop.clone()).await?;

@@ -4,9 +4,14 @@
 //! ([`Config`]); every problem is found in one go, each with its place. Nothing outside this
 //! folder sees what was typed.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
 pub use self::{
+    alone::{admin_listen, secret},
     meant::{
         Action, ActionKind, ActorPattern, Alerts, Attio, Config, HttpAction, LogAction, OrderBy,
         Rate, Retry, Route, Server, SigningKey, SlackAction, SlackTarget, Source, Store, Tls,
@@ -16,6 +21,7 @@ pub use self::{
     schema::json_schema,
 };
 
+mod alone;
 mod check;
 mod document;
 mod file;
@@ -26,6 +32,9 @@ mod schema;
 mod secret;
 mod suggest;
 mod units;
+
+/// Where the private listener listens, unless told otherwise.
+const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 
 /// What lies outside the file and is needed to judge it.
 #[derive(Clone, Copy)]

@@ -10,7 +10,11 @@ use futures_util::FutureExt;
 use time::OffsetDateTime;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::{Leased, Runner, Shared, Slot, outcome::Report, retry};
+use super::{
+    Leased, Runner, Shared, Slot,
+    outcome::{Origin, Report},
+    retry,
+};
 use crate::{
     action::{ActionError, Done, Failure, Job},
     store::{Attempt, Claimed, MOST_LOST_LEASES, Outcome, Verdict},
@@ -61,8 +65,8 @@ pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
         order_key: claimed.order_key,
         attempt,
     };
-    let report = Report { outcome, route: claimed.route, action: claimed.action, gate };
-    if shared.reports.send(report).await.is_err() {
+    let origin = Origin { route: claimed.route, action: claimed.action, gate };
+    if shared.reports.send(Report { outcome, origin }).await.is_err() {
         warn!(delivery_id = %claimed.id, "the outcome could not be reported; the lease will run out");
     }
 }

@@ -32,6 +32,12 @@ const MOST_CONTENDED: u32 = 20;
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) outcome: Outcome,
+    pub(super) origin: Origin,
+}
+
+/// Whose outcome it is.
+#[derive(Debug)]
+pub(super) struct Origin {
     pub(super) route: RouteName,
     pub(super) action: ActionName,
     pub(super) gate: usize,
@@ -76,23 +82,22 @@ impl Writing {
     pub(super) async fn run(mut self) {
         let mut reports = Vec::with_capacity(BATCH);
         while self.inbox.recv_many(&mut reports, BATCH).await > 0 {
-            let outcomes: Vec<Outcome> =
-                reports.iter().map(|report| report.outcome.clone()).collect();
-            self.write(&outcomes, &reports).await;
-            reports.clear();
+            let (outcomes, origins): (Vec<_>, Vec<_>) =
+                reports.drain(..).map(|report| (report.outcome, report.origin)).unzip();
+            self.write(&outcomes, &origins).await;
         }
     }
 
     /// Writes a batch for certain. One that the store refuses is halved until the outcome that it
     /// will not take stands alone; that one is left to its lease.
-    async fn write(&mut self, outcomes: &[Outcome], reports: &[Report]) {
+    async fn write(&mut self, outcomes: &[Outcome], origins: &[Origin]) {
         let mut contended = 0;
         loop {
             match self.lane.finish(outcomes).await {
                 Ok(written) => {
                     self.standing.set_stalled(false);
                     self.metrics.last_success.with(["outcome"]).set(unix_seconds());
-                    return self.account(reports, &written);
+                    return self.account(outcomes, origins, &written);
                 }
                 Err(StoreError::Contended(_)) if contended < MOST_CONTENDED => contended += 1,
                 Err(StoreError::Refused(cause)) if outcomes.len() == 1 => {
@@ -103,8 +108,8 @@ impl Writing {
                 }
                 Err(StoreError::Refused(_)) => {
                     let half = outcomes.len() / 2;
-                    Box::pin(self.write(&outcomes[..half], &reports[..half])).await;
-                    return Box::pin(self.write(&outcomes[half..], &reports[half..])).await;
+                    Box::pin(self.write(&outcomes[..half], &origins[..half])).await;
+                    return Box::pin(self.write(&outcomes[half..], &origins[half..])).await;
                 }
                 Err(error) => {
                     self.standing.set_stalled(true);
@@ -116,11 +121,10 @@ impl Writing {
         }
     }
 
-    fn account(&self, reports: &[Report], written: &[uuid::Uuid]) {
+    fn account(&self, outcomes: &[Outcome], origins: &[Origin], written: &[uuid::Uuid]) {
         let written: std::collections::HashSet<_> = written.iter().collect();
         let mut woken: Vec<usize> = Vec::new();
-        for report in reports {
-            let Report { outcome, route, action, gate } = report;
+        for (outcome, Origin { route, action, gate }) in outcomes.iter().zip(origins) {
             if !written.contains(&outcome.id) {
                 self.metrics.leases_lost.with([]).increment(1);
                 warn!(delivery_id = %outcome.id, %action, "a lease was lost: the outcome came too late and was not written");

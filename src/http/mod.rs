@@ -9,6 +9,7 @@ mod body;
 pub mod health;
 pub mod listener;
 mod receive;
+pub mod sink;
 pub mod tls;
 
 pub use health::Health;

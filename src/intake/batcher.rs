@@ -5,7 +5,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    hash::{BuildHasher, RandomState},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -40,6 +39,7 @@ const REMEMBERED: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Incoming {
     message: NewMessage,
+    signature: [u8; 32],
     answer: Option<oneshot::Sender<Receipt>>,
     /// When a commit that may have happened was first asked for.
     in_doubt: Option<Instant>,
@@ -56,8 +56,12 @@ struct Born {
 }
 
 impl Incoming {
-    pub(super) fn new(message: NewMessage, answer: oneshot::Sender<Receipt>) -> Self {
-        Self { message, answer: Some(answer), in_doubt: None, born: Vec::new() }
+    pub(super) fn new(
+        message: NewMessage,
+        signature: [u8; 32],
+        answer: oneshot::Sender<Receipt>,
+    ) -> Self {
+        Self { message, signature, answer: Some(answer), in_doubt: None, born: Vec::new() }
     }
 
     fn answer(&mut self, receipt: Receipt) {
@@ -284,12 +288,12 @@ impl Batcher {
             return incoming.answer(Receipt::Quarantined);
         }
         incoming.answer(Receipt::Accepted);
-        self.count(&incoming.message);
+        self.count(&incoming.message, incoming.signature);
         incoming.start(&self.dispatch, sent, due);
     }
 
-    fn count(&mut self, message: &NewMessage) {
-        if self.bodies.is_repeated(message) {
+    fn count(&mut self, message: &NewMessage, signature: [u8; 32]) {
+        if self.bodies.is_repeated(signature) {
             self.metrics.same_body_new_key.with([message.source.as_str()]).increment(1);
         }
         for event in &message.events {
@@ -352,24 +356,23 @@ impl Incoming {
     fn set_aside(mut self) -> Self {
         let message = plan::set_aside(self.message.clone());
         warn!(message_id = %message.id, source = %message.source, "quarantined: its key was used before with other JSON");
-        Self { message, answer: self.answer.take(), in_doubt: None, born: Vec::new() }
+        let (signature, answer) = (self.signature, self.answer.take());
+        Self { message, signature, answer, in_doubt: None, born: Vec::new() }
     }
 }
 
-/// The last bodies, to notice equal ones under different keys.
+/// The signatures of the last bodies, to notice equal ones under different keys.
 #[derive(Default)]
 struct RecentBodies {
-    hasher: RandomState,
-    seen: HashSet<u64>,
-    before: HashSet<u64>,
+    seen: HashSet<[u8; 32]>,
+    before: HashSet<[u8; 32]>,
 }
 
 impl RecentBodies {
-    fn is_repeated(&mut self, message: &NewMessage) -> bool {
-        let hash = self.hasher.hash_one((message.source.as_str(), &message.body));
+    fn is_repeated(&mut self, signature: [u8; 32]) -> bool {
         if self.seen.len() >= REMEMBERED {
             self.before = std::mem::take(&mut self.seen);
         }
-        !self.seen.insert(hash) || self.before.contains(&hash)
+        !self.seen.insert(signature) || self.before.contains(&signature)
     }
 }

@@ -127,7 +127,7 @@ impl Intake {
             events: planned.events.len(),
         };
         let (answer, answered) = oneshot::channel();
-        if self.queue.try_send(Incoming::new(planned, answer)).is_err() {
+        if self.queue.try_send(Incoming::new(planned, *message.signature(), answer)).is_err() {
             return refused;
         }
         let result = match tokio::time::timeout_at(deadline.into(), answered).await {

@@ -60,6 +60,15 @@ pub(super) async fn status<C: Migrate>(
     .await
     .map_err(failed)?;
     let applied: Vec<i64> = applied.into_iter().map(|migration| migration.version).collect();
+    Ok(with_applied(engine, &applied))
+}
+
+/// The status of a database that is not there yet.
+pub(super) fn nothing_applied(engine: Engine) -> SchemaStatus {
+    with_applied(engine, &[])
+}
+
+fn with_applied(engine: Engine, applied: &[i64]) -> SchemaStatus {
     let steps = migrator(engine)
         .iter()
         .map(|step| {
@@ -67,8 +76,8 @@ pub(super) async fn status<C: Migrate>(
             (name, applied.contains(&step.version))
         })
         .collect();
-    let newest_applied = applied.into_iter().max().unwrap_or(0);
-    Ok(SchemaStatus { steps, newest_applied, newest_known: newest(engine) })
+    let newest_applied = applied.iter().copied().max().unwrap_or(0);
+    SchemaStatus { steps, newest_applied, newest_known: newest(engine) }
 }
 
 /// Applies what is missing, or says what is wrong. Several processes may do so at once: the

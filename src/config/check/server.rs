@@ -3,7 +3,7 @@
 use std::{fs::File, io::Read, net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::Check;
-use crate::config::{document::Place, file, meant};
+use crate::config::{DEFAULT_ADMIN_LISTEN, document::Place, file, meant};
 
 const MIB: usize = 1024 * 1024;
 
@@ -44,9 +44,10 @@ fn listeners(
     place: &Place,
     typed: &file::Server,
 ) -> (SocketAddr, SocketAddr) {
-    let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-    let listen = typed.listen.as_ref().map_or(local(8080), |address| address.0);
-    let admin_listen = typed.admin_listen.as_ref().map_or(local(9090), |address| address.0);
+    let local = SocketAddr::from(([127, 0, 0, 1], 8080));
+    let listen = typed.listen.as_ref().map_or(local, |address| address.0);
+    let admin_listen =
+        typed.admin_listen.as_ref().map_or(DEFAULT_ADMIN_LISTEN, |address| address.0);
     let overlaps = listen.ip() == admin_listen.ip()
         || listen.ip().is_unspecified()
         || admin_listen.ip().is_unspecified();

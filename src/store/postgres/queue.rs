@@ -66,7 +66,7 @@ WITH told AS MATERIALIZED (
               number, ago, duration, result, status, error, answer)
 ), written AS (
     UPDATE deliveries d
-    SET state = t.state, held = t.held, owner = NULL, reason = t.reason, lost = 0,
+    SET state = t.state::delivery_state, held = t.held::delivery_hold, owner = NULL, reason = t.reason, lost = 0,
         tries = d.tries + t.tried,
         ended_at = CASE WHEN t.state <> 'open' THEN now() END,
         due_at = CASE WHEN t.state = 'open' THEN now() + t.wait * interval '1 microsecond'
@@ -78,10 +78,10 @@ WITH told AS MATERIALIZED (
     INSERT INTO attempts (delivery_id, lease_no, number, started_at, duration_us, result, status,
                           error, answer)
     SELECT t.id, t.lease_no, t.number, now() - t.ago * interval '1 microsecond', t.duration,
-           t.result, t.status, t.error, t.answer
+           t.result::attempt_result, t.status, t.error, t.answer
     FROM told t JOIN written w ON w.id = t.id WHERE t.number IS NOT NULL
 )
-SELECT id FROM written";
+SELECT coalesce(array_agg(id), '{}') FROM written";
 
 /// Lets the next delivery of each key go: `$2` of its deliveries have ended. The keys' rows are
 /// locked, so whoever adds to a key waits, and this statement sees all that came before.
@@ -198,7 +198,7 @@ async fn write(db: &mut PgConnection, outcomes: &[Outcome]) -> Result<Vec<Uuid>,
         .bind(statuses)
         .bind(text(|attempt| attempt.error.as_deref()))
         .bind(answers)
-        .fetch_all(db)
+        .fetch_one(db)
         .await
 }
 

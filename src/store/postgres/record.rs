@@ -13,48 +13,73 @@ use crate::store::{Existing, NewMessage};
 ///
 /// Messages go in the order of their `dedup`: two replicas that write the same ones in different
 /// order would deadlock. Deliveries go in the order of arrival, which gives them their `seq`.
-const RECORD: &str = "-- store::postgres::record
+macro_rules! record {
+    ($order_keys:literal, $held:literal, $from:literal) => {
+        concat!(
+            "-- store::postgres::record
 WITH fresh AS (
     INSERT INTO messages (id, dedup, source, webhook_id, key, received_at, status, reason, body)
-    SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::bytea[],
-                         $6::timestamptz[], $7::text[], $8::text[], $9::bytea[])
+    SELECT id, dedup, source, webhook_id, key, received_at,
+           CASE WHEN reason IS NULL THEN 'accepted'::message_status ELSE 'quarantined' END,
+           reason, body
+    FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[],
+                $7::text[], $8::bytea[])
+         AS m (id, dedup, source, webhook_id, key, received_at, reason, body)
     ON CONFLICT (dedup) DO NOTHING
     RETURNING id
 ), new_events AS (
     INSERT INTO events (id, message_id, type, actor_type, actor_id, workspace_id, object_id,
                         record_id, list_id, entry_id, attribute_id, body_start, body_length)
-    SELECT e.* FROM unnest($10::uuid[], $11::uuid[], $12::text[], $13::text[], $14::text[],
-                           $15::text[], $16::text[], $17::text[], $18::text[], $19::text[],
-                           $20::text[], $21::int4[], $22::int4[])
+    SELECT e.* FROM unnest($9::uuid[], $10::uuid[], $11::text[], $12::text[], $13::text[],
+                           $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
+                           $19::text[], $20::int4[], $21::int4[])
            AS e (id, message_id, type, actor_type, actor_id, workspace_id, object_id,
                  record_id, list_id, entry_id, attribute_id, body_start, body_length)
     WHERE e.message_id IN (SELECT id FROM fresh)
 ), wanted AS (
-    SELECT * FROM unnest($23::uuid[], $24::uuid[], $25::uuid[], $26::text[], $27::text[],
-                         $28::bytea[], $29::int8[])
+    SELECT * FROM unnest($22::uuid[], $23::uuid[], $24::uuid[], $25::text[], $26::text[],
+                         $27::bytea[], $28::int8[])
            WITH ORDINALITY AS d (id, message_id, event_id, route, action, order_key, lease, place)
     WHERE message_id IN (SELECT id FROM fresh)
-), queued AS (
+), ",
+            $order_keys,
+            "new_deliveries AS (
+    INSERT INTO deliveries (id, event_id, route, action, order_key, idempotency_key,
+                            held, due_at, owner, lease_no)
+    SELECT d.id, d.event_id, d.route, d.action, d.order_key, d.id,
+           ",
+            $held,
+            ",
+           now() + coalesce(d.lease, 0) * interval '1 microsecond',
+           CASE WHEN d.lease IS NOT NULL THEN $29::uuid END,
+           CASE WHEN d.lease IS NOT NULL THEN 1 ELSE 0 END
+    FROM ",
+            $from,
+            " ORDER BY d.place
+)
+SELECT coalesce(array_agg(id), '{}') FROM fresh"
+        )
+    };
+}
+
+/// For batches in which order matters for nothing.
+const RECORD: &str = record!("", "NULL", "wanted d");
+
+/// For batches with ordered deliveries: the first of a key that has no open one may go, the others
+/// are held. The key's row makes this and the ending of its deliveries take turns.
+const RECORD_ORDERED: &str = record!(
+    "queued AS (
     INSERT INTO order_keys AS k (key, pending)
     SELECT order_key, count(*) FROM wanted WHERE order_key IS NOT NULL
     GROUP BY order_key ORDER BY order_key
     ON CONFLICT (key) DO UPDATE SET pending = k.pending + EXCLUDED.pending
     RETURNING key, pending
-), new_deliveries AS (
-    INSERT INTO deliveries (id, event_id, route, action, order_key, idempotency_key,
-                            held, due_at, owner, lease_no)
-    SELECT d.id, d.event_id, d.route, d.action, d.order_key, d.id,
-           CASE WHEN d.order_key IS NULL THEN NULL
+), ",
+    "CASE WHEN d.order_key IS NULL THEN NULL
                 WHEN q.pending = count(*) OVER of_key AND d.place = min(d.place) OVER of_key THEN NULL
-                ELSE 'order' END,
-           now() + coalesce(d.lease, 0) * interval '1 microsecond',
-           CASE WHEN d.lease IS NOT NULL THEN $30::uuid END,
-           CASE WHEN d.lease IS NOT NULL THEN 1 ELSE 0 END
-    FROM wanted d LEFT JOIN queued q ON q.key = d.order_key
-    WINDOW of_key AS (PARTITION BY d.order_key)
-    ORDER BY d.place
-)
-SELECT id FROM fresh";
+                ELSE 'order'::delivery_hold END",
+    "wanted d LEFT JOIN queued q ON q.key = d.order_key WINDOW of_key AS (PARTITION BY d.order_key)"
+);
 
 /// The columns of a batch.
 #[derive(Default)]
@@ -72,7 +97,6 @@ struct Messages<'a> {
     webhook_id: Vec<Option<&'a str>>,
     key: Vec<Option<&'a [u8]>>,
     received_at: Vec<OffsetDateTime>,
-    status: Vec<&'static str>,
     reason: Vec<Option<&'static str>>,
     body: Vec<&'a [u8]>,
 }
@@ -133,7 +157,6 @@ impl<'a> Messages<'a> {
         self.webhook_id.push(message.webhook_id.as_deref());
         self.key.push(message.key.as_deref());
         self.received_at.push(message.received_at);
-        self.status.push(message.status());
         self.reason.push(message.quarantined);
         self.body.push(&message.body);
     }
@@ -181,14 +204,14 @@ pub(super) async fn record(
     batch: &[&NewMessage],
 ) -> Result<Vec<Uuid>, sqlx::Error> {
     let Columns { message, event, delivery } = Columns::of(batch);
-    sqlx::query_scalar(RECORD)
+    let is_ordered = delivery.order_key.iter().any(Option::is_some);
+    sqlx::query_scalar(if is_ordered { RECORD_ORDERED } else { RECORD })
         .bind(message.id)
         .bind(message.dedup)
         .bind(message.source)
         .bind(message.webhook_id)
         .bind(message.key)
         .bind(message.received_at)
-        .bind(message.status)
         .bind(message.reason)
         .bind(message.body)
         .bind(event.id)
@@ -212,7 +235,7 @@ pub(super) async fn record(
         .bind(delivery.order_key)
         .bind(delivery.lease)
         .bind(process)
-        .fetch_all(db)
+        .fetch_one(db)
         .await
 }
 

@@ -30,7 +30,11 @@ pub(super) async fn prepare(file: &Path, migrate: bool) -> Result<(), StoreError
 }
 
 pub(super) async fn schema_status(file: &Path) -> Result<SchemaStatus, StoreError> {
-    let mut db = open_or_create(file).await?;
+    // Looking makes no file.
+    if !file.try_exists().map_err(|error| unusable(file, &error))? {
+        return Ok(migrations::nothing_applied(Engine::Sqlite));
+    }
+    let mut db = open(file).await?;
     migrations::status(Engine::Sqlite, &mut db).await
 }
 

@@ -13,7 +13,7 @@ const YOUNG: &str = "INSERT INTO deliveries (id, event_id, route, action, idempo
 const OLD: &str = "INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at,
                                            state, ended_at, tries)
     SELECT gen_random_uuid(), gen_random_uuid(), 'route', 'billing', gen_random_uuid(), now(),
-           CASE WHEN n % 100 = 0 THEN 'open' ELSE 'succeeded' END,
+           CASE WHEN n % 100 = 0 THEN 'open'::delivery_state ELSE 'succeeded' END,
            CASE WHEN n % 100 = 0 THEN NULL ELSE now() END, n % 3
     FROM generate_series(1, 100000) n;
     ANALYZE deliveries";
@@ -120,7 +120,7 @@ const OLD_FILE: &str = "WITH RECURSIVE numbers (n) AS (
     INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at, state, ended_at,
                             tries)
     SELECT hex(randomblob(16)), 'event', 'route', 'billing', 'key', n,
-           CASE WHEN n % 100 = 0 THEN 'open' ELSE 'succeeded' END,
+           CASE WHEN n % 100 = 0 THEN 'open'::delivery_state ELSE 'succeeded' END,
            CASE WHEN n % 100 = 0 THEN NULL ELSE n END, n % 3
     FROM numbers;
     ANALYZE";

@@ -118,7 +118,9 @@ async fn rows_cannot_lie(db: &TestDatabase) {
     for lie in LIES.into_iter().chain([long_answer, odd_result]) {
         let refused = db.run(lie).await.expect_err(lie);
         let refused = refused.as_database_error().expect("the database answers");
-        assert!(refused.is_check_violation(), "{lie}: {refused}");
+        // Postgres keeps closed sets by enum types: 22P02, invalid_text_representation.
+        let unknown_word = refused.code().as_deref() == Some("22P02");
+        assert!(refused.is_check_violation() || unknown_word, "{lie}: {refused}");
     }
 }
 

@@ -110,6 +110,13 @@ impl TestApp {
         self.stopping().await.unwrap();
     }
 
+    /// Stops it, and returns what its metrics were at the very end.
+    pub async fn stop_and_measure(self) -> String {
+        let metrics = std::sync::Arc::clone(&self.running.metrics);
+        self.stop().await;
+        metrics.render()
+    }
+
     /// Asks it to stop; how it ended.
     pub async fn stopping(self) -> Result<(), Failure> {
         self.running.stop.ask();
@@ -176,7 +183,7 @@ fn with_section(toml: &str, section: &str, lines: &str) -> String {
 }
 
 /// The sum of a metric's samples that have these labels.
-fn sum(text: &str, name: &str, labels: &[(&str, &str)]) -> f64 {
+pub fn sum(text: &str, name: &str, labels: &[(&str, &str)]) -> f64 {
     let wanted: Vec<_> = labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
     text.lines()
         .filter_map(|line| line.strip_prefix(name))

@@ -1,0 +1,155 @@
+//! No secret in any output: a canary stands in every field that holds one.
+
+use super::program::{Folder, Run, Server, Witness};
+
+/// Every field that takes a secret; each one's value says "canary" in some way.
+const SECRETS: [(&str, &str); 8] = [
+    ("ADMIN", "canary-of-the-admin-token"),
+    ("SOURCE", "canary-of-the-source-0123456789"),
+    ("OLDER", "older-canary-of-the-source-0123456789"),
+    ("API", "canary-of-the-api-token"),
+    ("HEADER", "Bearer canary-of-a-header"),
+    // 32 bytes: "canary-of-the-signature-01234567".
+    ("SIGNING", "whsec_Y2FuYXJ5LW9mLXRoZS1zaWduYXR1cmUtMDEyMzQ1Njc="),
+    ("BOT", "xoxb-canary-of-a-bot"),
+    ("HOOK", "/services/T0/B0/canary-of-a-webhook"),
+];
+
+/// What would be a leak, in small letters; the last is the signing secret as it was typed.
+const LEAKS: [&str; 2] = ["canary", "y2fuyxj5lw9mlxrozs1zawduyxr1cmutmdeymzq1njc"];
+
+fn configuration(witness: &Witness, store: &str, typed: &str) -> String {
+    let url = |path| witness.url(path);
+    format!(
+        r#"
+[server]
+listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0"
+drain_delay = "0s"
+admin_token = "env:ADMIN"
+[store]
+url = {store}
+[[sources]]
+name = "crm"
+path = "/webhooks/attio"
+secrets = ["env:SOURCE", "env:OLDER"]
+[attio]
+token = "env:API"
+[actions.http]
+kind = "http"
+url = "{http}"
+signing_secret = "env:SIGNING"
+headers = {{ Authorization = "env:HEADER" }}
+allow_private = true
+[actions.hook]
+kind = "slack"
+webhook = "env:HOOK"
+text = "{{{{ event.event_type }}}}"
+allow_private = true
+[actions.bot]
+kind = "slack"
+token = "env:BOT"
+channel = "C1"
+base_url = "{bot}"
+text = "{{{{ event.event_type }}}}"
+allow_private = true
+[[routes]]
+name = "all"
+on = ["*"]
+to = ["http", "hook", "bot"]
+{typed}
+"#,
+        http = url("/http"),
+        bot = url("/api"),
+    )
+}
+
+fn folder(witness: &Witness, text: &str) -> Folder {
+    SECRETS.iter().fold(Folder::with(text), |folder, (name, value)| match *name {
+        "HOOK" => folder.env(name, &witness.url(value)),
+        _ => folder.env(name, value),
+    })
+}
+
+fn assert_no_leak(what: &str, run: &Run) {
+    let printed = format!("{}{}", run.out, run.err).to_lowercase();
+    for leak in LEAKS {
+        if let Some(at) = printed.find(leak) {
+            let start = at.saturating_sub(300);
+            let around: String = printed[start..].chars().take(400).collect();
+            panic!("{what} shows a secret: {around}");
+        }
+    }
+}
+
+#[test]
+fn no_command_shows_a_secret() {
+    let witness = Witness::answering(500);
+    let folder = folder(&witness, &configuration(&witness, "\"sqlite:relay.db\"", ""));
+    for (command, code) in [
+        (&["check"][..], 0),
+        (&["check", "--online"], 0),
+        (&["migrate"], 0),
+        (&["migrate", "--status"], 0),
+        (&["send", "record.created"], 1),
+        (&["healthcheck"], 1),
+    ] {
+        let run = folder.run(command);
+        assert_eq!(run.code, code, "{command:?} {run}");
+        assert_no_leak(&format!("{command:?}"), &run);
+    }
+}
+
+#[test]
+fn no_command_shows_the_password_of_a_store_that_is_away() {
+    let witness = Witness::answering(500);
+    let folder = folder(&witness, &configuration(&witness, "\"env:DATABASE\"", ""))
+        .env("DATABASE", "postgres://relay:canary-of-the-store@127.0.0.1:1/relay")
+        .env("RUST_LOG", "trace");
+    for command in [&["check", "--online"][..], &["migrate"], &["migrate", "--status"]] {
+        let run = folder.run(command);
+        assert_eq!(run.code, 1, "{run}");
+        assert_no_leak(&format!("{command:?}"), &run);
+    }
+    let (_folder, ended) = Server::start_unready(folder).stop();
+    assert_eq!(ended.code, 0, "{ended}");
+    assert_no_leak("serve", &ended);
+}
+
+#[test]
+fn no_problem_shows_a_secret_that_was_typed_into_the_file() {
+    let witness = Witness::answering(500);
+    let typed = "nonsense = \"x\"\n[alerts]\nto = [\"nobody\"]\n";
+    let right = configuration(&witness, "\"postgres://relay:canary-5@db/relay\"", typed);
+    let wrong = SECRETS.iter().fold(right, |text, (name, value)| {
+        text.replace(&format!("\"env:{name}\""), &format!("\"{value}\""))
+    });
+    let cut_off = wrong.replace("0123456789\"]", "0123456789\"");
+    for text in [&wrong, &cut_off] {
+        for command in [&["check"][..], &["serve"], &["migrate"], &["send", "record.created"]] {
+            let run = folder(&witness, text).run(command);
+            assert_eq!(run.code, 64, "{run}");
+            assert_no_leak(&format!("{command:?}"), &run);
+        }
+    }
+}
+
+#[test]
+fn serve_logs_no_secret_at_any_level_while_every_destination_echoes_them() {
+    let witness = Witness::answering(500);
+    let text = configuration(&witness, "\"sqlite:relay.db\"", "");
+    let server = Server::start(folder(&witness, &text).env("RUST_LOG", "trace"));
+    let sent = server.folder.run(&["send", "record.created"]);
+    assert_eq!(sent.code, 0, "{sent}");
+    assert_no_leak("send", &sent);
+    let requests: Vec<String> = (0..3).map(|_| witness.next()).collect();
+    let seen = |what: &str| requests.iter().any(|request| request.contains(what));
+    for what in ["canary-of-a-header", "canary-of-a-webhook", "canary-of-a-bot"] {
+        assert!(seen(what), "the destination never saw {what}: {requests:?}");
+    }
+    let (_folder, ended) = server.stop();
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(ended.err.contains("failed; will be tried again"), "{ended}");
+    assert!(ended.err.contains(r#""level":"TRACE""#), "{ended}");
+    assert_no_leak("serve", &ended);
+}
