@@ -8,7 +8,9 @@ use super::{
 };
 use crate::support::{
     cluster::{Cluster, eventually},
+    database::TestDatabase,
     process::{Relay, Setup},
+    proxy::{Point, Proxy, Then},
     sink::Sink,
 };
 
@@ -95,7 +97,7 @@ async fn a_stopped_postgres_means_503_and_its_return_is_noticed_within_two_secon
     rig.cluster.stop();
     let from = Instant::now();
     rig.until_unready().await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let outage = rig.start_again(from);
     rig.check(&[outage]).await;
 }
@@ -170,4 +172,15 @@ async fn a_full_postgres_means_503_and_room_is_noticed_within_two_seconds() {
     let to = Instant::now();
     rig.cluster.limit_connections("relay", -1).await;
     rig.check(&[Outage { from, to, back: Instant::now() }]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_goes_silent_while_the_store_is_prepared_is_given_up() {
+    let database = TestDatabase::postgres().await;
+    let sink = Sink::start().await;
+    let proxy = Proxy::start(url::Url::parse(database.url()).unwrap().port().unwrap()).await;
+    let silent = proxy.arm("setup", "server_version_num", Point::NotForwarded, Then::Hold);
+    let relay = Relay::launch(&Setup::new(&proxy.url(database.url()), sink.address)).await;
+    silent.await.unwrap();
+    relay.until_ready(Duration::from_secs(15)).await;
 }
