@@ -47,6 +47,9 @@ const ATTEMPTS_PATIENCE: Duration = Duration::from_secs(20);
 /// The last batch, and then the last outcomes, get so long each.
 const WRITING_PATIENCE: Duration = Duration::from_secs(4);
 
+/// The whole stop takes so long at the most, whatever hangs: who runs us waits for 60 s.
+const STOP_LIMIT: Duration = Duration::from_secs(45);
+
 /// Connections of the private listener.
 const ADMIN_CONNECTIONS: usize = 256;
 
@@ -324,6 +327,9 @@ impl Parts {
         tokio::select! {
             () = self.wind_down() => {}
             () = now.cancelled() => warn!("stopped at once: leases of what was running will run out"),
+            () = tokio::time::sleep(STOP_LIMIT) => {
+                warn!("the stop took too long: leases of what was running will run out");
+            }
         }
         result
     }

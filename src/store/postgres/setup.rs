@@ -1,5 +1,7 @@
 //! What is made sure of before the first message: the server keeps its word, the schema fits.
 
+use std::time::Duration;
+
 use sqlx::{
     ConnectOptions,
     postgres::{PgConnectOptions, PgConnection},
@@ -15,6 +17,9 @@ use crate::store::{
 
 /// The oldest server that has all we use.
 const OLDEST: i32 = 130_000;
+
+/// A server that takes longer to tell its settings is away.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     let options = options
@@ -35,7 +40,9 @@ pub(super) async fn prepare(
     allow_fsync_off: bool,
 ) -> Result<(), StoreError> {
     let mut db = connect(options).await?;
-    check_server(&mut db, allow_fsync_off).await?;
+    timeout(CHECK_TIMEOUT, check_server(&mut db, allow_fsync_off))
+        .await
+        .map_err(|late| StoreError::Away(late.into()))??;
     migrations::bring_up(Engine::Postgres, &mut db, migrate).await
 }
 

@@ -2,23 +2,22 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::{net::TcpStream, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
 use super::{
     balancer::Balancer,
     books::{balance, texts},
-    traffic::post,
+    traffic::{Sent, Try, post},
     wire,
 };
 use crate::support::{
     client::fresh_id,
-    cluster::eventually,
+    cluster::{Cluster, eventually},
     database::TestDatabase,
     process::{Relay, Setup},
     sink::{Reply, Sink},
 };
-
-use super::traffic::{Sent, Try};
-use tokio::{net::TcpStream, task::JoinSet};
-use tokio_util::sync::CancellationToken;
 
 /// The whole stop takes so long at the most.
 const HARD_LIMIT: Duration = Duration::from_secs(45);
@@ -124,4 +123,24 @@ async fn a_second_request_to_stop_ends_it_at_once() {
     eventually("it drains", HARD_LIMIT, async || !relay.is_ready().await).await;
     relay.terminate();
     relay.wait_exit(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_within_45_seconds_whatever_hangs() {
+    let cluster = Cluster::start();
+    let sink = Sink::start().await;
+    sink.next(1, &Reply::Hang);
+    let mut setup = Setup::new(&cluster.url(), sink.address);
+    (setup.timeout, setup.drain_delay) = ("2m", "20s");
+    let mut relay = Relay::spawn(&setup).await;
+    assert_eq!(post(relay.public, &fresh_id()).await.status(), Some(200));
+    sink.wait_until_received(1).await;
+    cluster.freeze();
+    let asked = Instant::now();
+    relay.terminate();
+    assert_eq!(post(relay.public, &fresh_id()).await.status(), Some(503), "and intake is in doubt");
+    assert_eq!(relay.wait_exit(HARD_LIMIT + Duration::from_secs(1)).await.code(), Some(0));
+    let took = asked.elapsed();
+    assert!(took > Duration::from_secs(20), "it drains first");
+    assert!(took < HARD_LIMIT + Duration::from_secs(1), "the stop took {took:?}");
 }

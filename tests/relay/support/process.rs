@@ -35,6 +35,8 @@ pub struct Setup {
     pub sink: SocketAddr,
     /// `timeout` of the action.
     pub timeout: &'static str,
+    /// `drain_delay`.
+    pub drain_delay: &'static str,
     /// `RUST_LOG`.
     pub log: &'static str,
 }
@@ -54,7 +56,14 @@ pub struct Relay {
 impl Setup {
     /// Everything as by default, but for shorter waits between tries.
     pub fn new(store: &str, sink: SocketAddr) -> Self {
-        Self { store: store.to_owned(), store_lines: "", sink, timeout: "10s", log: "info" }
+        Self {
+            store: store.to_owned(),
+            store_lines: "",
+            sink,
+            timeout: "10s",
+            drain_delay: "1500ms",
+            log: "info",
+        }
     }
 
     fn toml(&self) -> String {
@@ -63,7 +72,7 @@ impl Setup {
 [server]
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
-drain_delay = "1500ms"
+drain_delay = "{drain_delay}"
 [store]
 url = "env:STORE_URL"
 {store_lines}
@@ -83,6 +92,7 @@ name = "all"
 on = ["*"]
 to = ["sink"]
 "#,
+            drain_delay = self.drain_delay,
             store_lines = self.store_lines,
             sink = self.sink,
             timeout = self.timeout,
