@@ -201,10 +201,12 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
         Arc::clone(&metrics),
     )?;
     let ends = Ends::default();
-    let intake_lane = store.lane(LaneKind::Intake, config.server.ack_timeout);
+    let intake_lanes = (0..store.intake_lanes())
+        .map(|_| store.lane(LaneKind::Intake, config.server.ack_timeout))
+        .collect();
     let give_up = ends.intake.clone();
     let (intake, committing) =
-        Intake::new(routes, dispatch.clone(), intake_lane, Arc::clone(&metrics), give_up);
+        Intake::new(routes, dispatch.clone(), intake_lanes, Arc::clone(&metrics), give_up);
 
     let draining = Arc::new(AtomicBool::new(false));
     let health = Health::new(Arc::clone(&draining), intake.ability());
