@@ -191,7 +191,7 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
     let process = Uuid::now_v7();
     let store = Store::new(&config.store, process)?;
     let serve_lock = store.serve_lock()?;
-    let tls = config.server.tls.clone().map(Acceptor::new).transpose()?;
+    let tls = config.server.tls.as_ref().map(Acceptor::new).transpose()?;
     let routes = Arc::new(RouteTable::new(&config.routes));
     let (dispatch, loops) = Dispatch::new(
         &config,
@@ -204,9 +204,8 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
     let intake_lanes = (0..store.intake_lanes())
         .map(|_| store.lane(LaneKind::Intake, config.server.ack_timeout))
         .collect();
-    let give_up = ends.intake.clone();
     let (intake, committing) =
-        Intake::new(routes, dispatch.clone(), intake_lanes, Arc::clone(&metrics), give_up);
+        Intake::new(routes, &dispatch, intake_lanes, Arc::clone(&metrics), &ends.intake);
 
     let draining = Arc::new(AtomicBool::new(false));
     let health = Health::new(Arc::clone(&draining), intake.ability());

@@ -47,6 +47,7 @@ pub struct Outside<'a> {
 
 /// Reads a secret or a setting from this process's environment.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

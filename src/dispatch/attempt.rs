@@ -48,15 +48,13 @@ pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
         action = %claimed.action,
         number = claimed.tries + 1,
     );
-    let (verdict, attempt) = match reason_not_to(&shared, runner, &claimed, leased.until) {
-        Some(verdict) => {
-            slot.unused();
-            (verdict, None)
-        }
-        None => {
-            let ending = attempt(&shared, runner, &claimed, slot).instrument(span).await;
-            (ending.0, Some(ending.1))
-        }
+    let reason_not_to = reason_not_to(&shared, runner, &claimed, leased.until);
+    let (verdict, attempt) = if let Some(verdict) = reason_not_to {
+        slot.unused();
+        (verdict, None)
+    } else {
+        let (verdict, attempt) = attempt(&shared, runner, &claimed, slot).instrument(span).await;
+        (verdict, Some(attempt))
     };
     let outcome = Outcome {
         id: claimed.id,

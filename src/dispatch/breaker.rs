@@ -11,7 +11,7 @@ const FAILURES: u32 = 10;
 
 /// How long it is open the first time; doubled each further time, up to `LONGEST`.
 const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Whether an action's destination is left alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,7 @@ mod tests {
             breaker.probe();
             breaker.failed(now, 1.0);
             let pause = Duration::from_secs(pause);
-            assert_eq!(breaker.passage(now + pause - Duration::from_millis(1)), Passage::Barred);
+            assert_eq!(breaker.passage(now + pause.mul_f64(0.999)), Passage::Barred);
             assert_eq!(breaker.passage(now + pause), Passage::Probe);
         }
     }

@@ -11,8 +11,8 @@ use crate::{
     telemetry::{error_text, unix_seconds},
 };
 
-/// The shortest and longest pause between two looks for what became due meanwhile.
-const POLL: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(1)];
+/// The shortest pause between two looks for what became due meanwhile; the longest is twice that.
+const POLL: Duration = Duration::from_millis(500);
 
 /// The pause after a claim that failed; the lane backs off by itself.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
@@ -58,7 +58,7 @@ impl Claiming {
         let now = Instant::now();
         if *next_poll <= now {
             limits.time_passed();
-            *next_poll = now + POLL[0] + (POLL[1] - POLL[0]).mul_f64(fastrand::f64());
+            *next_poll = now + POLL + POLL.mul_f64(fastrand::f64());
             return;
         }
         let poll_in = next_poll.saturating_duration_since(now);

@@ -214,13 +214,12 @@ impl Connection {
             None => Either::Left(stream),
             Some(tls) => {
                 let deadline = self.activity.handshake_deadline();
-                match tokio::time::timeout_at(deadline.into(), tls.accept(stream)).await {
-                    Ok(stream) => Either::Right(stream?),
-                    Err(_) => {
-                        count_closed(self.metrics.as_deref(), "silent");
-                        return Ok(());
-                    }
-                }
+                let handshake = tokio::time::timeout_at(deadline.into(), tls.accept(stream)).await;
+                let Ok(stream) = handshake else {
+                    count_closed(self.metrics.as_deref(), "silent");
+                    return Ok(());
+                };
+                Either::Right(stream?)
             }
         };
         let stream = TokioIo::new(Watched::new(stream, Arc::clone(&self.activity)));

@@ -13,7 +13,7 @@ use axum::{
     Router,
     body::Body,
     http::{
-        HeaderMap, Method, Request, Response,
+        HeaderMap, HeaderValue, Method, Request, Response,
         header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT},
         request::Parts,
     },
@@ -168,18 +168,18 @@ impl Door {
             return Outcome::refused(Answer::TooLarge, "too_large");
         }
         let copies = SIGNATURE_HEADERS.iter().flat_map(|name| head.headers.get_all(*name));
-        let claimed = match ClaimedSignature::read(copies.map(|value| value.as_bytes())) {
+        let claimed = match ClaimedSignature::read(copies.map(HeaderValue::as_bytes)) {
             Ok(claimed) => claimed,
             Err(error) => return Outcome::untrusted(error),
         };
         let DoorLimits { body_limit, memory, ack_timeout } = &self.limits;
         let body_deadline = head_at + BODY_TIMEOUT;
-        let held = match body::read(body, declared, *body_limit, memory, body_deadline).await {
-            Ok(held) => held,
+        let read = match body::read(body, declared, *body_limit, memory, body_deadline).await {
+            Ok(read) => read,
             Err(answer) => return Outcome::unread(answer),
         };
         let key = head.headers.get(KEY).map(|key| Bytes::copy_from_slice(key.as_bytes()));
-        let message = match keyring.verify(claimed, key, held.bytes.clone(), received_at) {
+        let message = match keyring.verify(claimed, key, read.bytes.clone(), received_at) {
             Ok(message) => message,
             Err(error) => return Outcome::untrusted(error),
         };
@@ -210,16 +210,14 @@ impl Door {
         let elapsed = head_at.elapsed();
         self.metrics.messages.with([source, result]).increment(1);
         let us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        match (&outcome.taken, outcome.answer) {
-            (Some(taken), Answer::Stored(_)) => {
-                self.metrics.ack_seconds.with([]).record(elapsed.as_secs_f64());
-                let event_id = taken.event.map(tracing::field::display);
-                info!(source, message_id = %taken.message, event_id, events = taken.events, us, "{result}");
-            }
-            _ => {
-                let status = outcome.answer.status().as_u16();
-                warn!(source, status, us, "refused: {result}");
-            }
+        if let (Some(taken), Answer::Stored(_)) = (&outcome.taken, outcome.answer) {
+            self.metrics.ack_seconds.with([]).record(elapsed.as_secs_f64());
+            let event_id = taken.event.map(tracing::field::display);
+            let events = taken.events;
+            info!(source, message_id = %taken.message, event_id, events, us, "{result}");
+        } else {
+            let status = outcome.answer.status().as_u16();
+            warn!(source, status, us, "refused: {result}");
         }
     }
 }

@@ -57,13 +57,13 @@ impl Acceptor {
     ///
     /// # Errors
     /// A file cannot be read, holds no certificate or no key, or they do not fit.
-    pub fn new(files: config::Tls) -> Result<Self, TlsError> {
-        let key = read(&files).and_then(|bytes| certified(&bytes)).map_err(|cause| TlsError {
+    pub fn new(files: &config::Tls) -> Result<Self, TlsError> {
+        let key = read(files).and_then(|bytes| certified(&bytes)).map_err(|cause| TlsError {
             cert: files.cert.display().to_string(),
             key: files.key.display().to_string(),
             cause,
         })?;
-        let current = Arc::new(Current { files, key: ArcSwap::from_pointee(key) });
+        let current = Arc::new(Current { files: files.clone(), key: ArcSwap::from_pointee(key) });
         let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&current) as _;
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()

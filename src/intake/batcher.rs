@@ -245,9 +245,9 @@ impl Batcher {
                 Err(StoreError::Contended(_)) => {}
                 Err(error) => {
                     if matches!(error, StoreError::Doubtful(_)) {
-                        batch.iter_mut().for_each(|incoming| {
+                        for incoming in &mut batch {
                             incoming.in_doubt.get_or_insert(sent);
-                        });
+                        }
                     }
                     if self.give_up.is_cancelled() {
                         return;
@@ -259,7 +259,9 @@ impl Batcher {
     }
 
     async fn record(&mut self, batch: &mut [Incoming]) -> Result<Vec<Uuid>, StoreError> {
-        batch.iter_mut().for_each(|incoming| incoming.reserve(&self.dispatch));
+        for incoming in &mut *batch {
+            incoming.reserve(&self.dispatch);
+        }
         let messages: Vec<&NewMessage> = batch.iter().map(|incoming| &incoming.message).collect();
         let started = Instant::now();
         let result = self.lane.record(&messages).await;
@@ -286,7 +288,9 @@ impl Batcher {
         for incoming in new {
             self.accept(incoming, sent, &mut due);
         }
-        due.iter().for_each(|action| self.dispatch.made_due(action));
+        for action in &due {
+            self.dispatch.made_due(action);
+        }
         if known.is_empty() { Vec::new() } else { self.recognise(known, sent).await }
     }
 
@@ -354,7 +358,9 @@ impl Batcher {
                 }
             }
         }
-        due.iter().for_each(|action| self.dispatch.made_due(action));
+        for action in &due {
+            self.dispatch.made_due(action);
+        }
         again
     }
 }

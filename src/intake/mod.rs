@@ -102,11 +102,11 @@ impl Intake {
     /// store does not answer, at `give_up`.
     pub fn new(
         routes: Arc<RouteTable>,
-        dispatch: Dispatch,
+        dispatch: &Dispatch,
         lanes: Vec<Lane>,
         metrics: Arc<Metrics>,
-        give_up: CancellationToken,
-    ) -> (Self, impl Future<Output = ()> + Send) {
+        give_up: &CancellationToken,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (queue, inbox) = mpsc::channel(QUEUE);
         let inbox = Arc::new(tokio::sync::Mutex::new(inbox));
         let able = Able::default();

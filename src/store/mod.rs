@@ -361,6 +361,7 @@ fn ended_by_key(outcomes: &[Outcome], written: &[Uuid]) -> BTreeMap<[u8; 32], i6
 
 /// The store, on either engine.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Store {
     /// Postgres, for any number of processes.
     Postgres(postgres::Postgres),
@@ -382,6 +383,7 @@ impl ServeLock {
 
 /// One connection with one purpose, used by one task that nobody cancels.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is a handful of them")]
 pub enum Lane {
     /// To Postgres.
     Postgres(postgres::Lane),

@@ -39,6 +39,13 @@ impl Message {
         Self::envelope([sample(event_type)])
     }
 
+    /// One change of one record.
+    pub fn record_updated(record: &str) -> Self {
+        let mut event = sample("record.updated");
+        event["id"]["record_id"] = record.into();
+        Self::envelope([event])
+    }
+
     /// Events in the envelope that Attio uses.
     pub fn envelope(events: impl IntoIterator<Item = Value>) -> Self {
         let events: Vec<Value> = events.into_iter().collect();
