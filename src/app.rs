@@ -201,11 +201,9 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
         Arc::clone(&metrics),
     )?;
     let ends = Ends::default();
-    let intake_lanes = (0..store.intake_lanes())
-        .map(|_| store.lane(LaneKind::Intake, config.server.ack_timeout))
-        .collect();
+    let intake_lane = store.lane(LaneKind::Intake, config.server.ack_timeout);
     let (intake, committing) =
-        Intake::new(routes, &dispatch, intake_lanes, Arc::clone(&metrics), &ends.intake);
+        Intake::new(routes, &dispatch, intake_lane, Arc::clone(&metrics), &ends.intake);
 
     let draining = Arc::new(AtomicBool::new(false));
     let health = Health::new(Arc::clone(&draining), intake.ability());

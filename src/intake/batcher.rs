@@ -1,11 +1,11 @@
-//! The group commit: while batches are being committed, the next one gathers.
+//! The group commit: while one batch is being committed, the next one gathers.
 //!
 //! An idle server commits at once. The loop is never cancelled in the middle of a batch; what is in
 //! doubt is sent again with the same ids until the store tells.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -146,36 +146,33 @@ fn claimed(message: &NewMessage, event: usize, delivery: usize) -> Claimed {
 }
 
 /// All that waits, as soon as anything does; nothing when no more will come.
-async fn next_batch(inbox: &Inbox) -> Vec<Incoming> {
+async fn next_batch(inbox: &mut mpsc::Receiver<Incoming>) -> Vec<Incoming> {
     let mut batch = Vec::new();
-    inbox.lock().await.recv_many(&mut batch, BATCH).await;
+    inbox.recv_many(&mut batch, BATCH).await;
     batch
 }
 
-/// A committing loop, with a lane of its own.
+/// The committing loop of a process.
 pub(super) struct Batcher {
-    inbox: Inbox,
+    inbox: mpsc::Receiver<Incoming>,
     lane: Lane,
     dispatch: Dispatch,
     metrics: Arc<Metrics>,
     able: Able,
     give_up: CancellationToken,
-    bodies: Arc<Mutex<RecentBodies>>,
+    bodies: RecentBodies,
 }
-
-/// What waits for a commit; whichever lane is free takes all of it.
-pub(super) type Inbox = Arc<tokio::sync::Mutex<mpsc::Receiver<Incoming>>>;
 
 impl Batcher {
     pub(super) fn new(
-        inbox: Inbox,
+        inbox: mpsc::Receiver<Incoming>,
         lane: Lane,
         dispatch: Dispatch,
         metrics: Arc<Metrics>,
         able: Able,
         give_up: CancellationToken,
-        bodies: Arc<Mutex<RecentBodies>>,
     ) -> Self {
+        let bodies = RecentBodies::default();
         Self { inbox, lane, dispatch, metrics, able, give_up, bodies }
     }
 
@@ -183,7 +180,7 @@ impl Batcher {
     pub(super) async fn run(mut self) {
         self.ping().await;
         loop {
-            match tokio::time::timeout(PING, next_batch(&self.inbox)).await {
+            match tokio::time::timeout(PING, next_batch(&mut self.inbox)).await {
                 Ok(batch) if batch.is_empty() => return,
                 Ok(batch) => self.commit(batch).await,
                 Err(_quiet) => self.ping().await,
@@ -304,7 +301,7 @@ impl Batcher {
     }
 
     fn count(&mut self, message: &NewMessage, signature: [u8; 32]) {
-        if self.bodies.lock().expect("no one panics while holding it").is_repeated(signature) {
+        if self.bodies.is_repeated(signature) {
             self.metrics.same_body_new_key.with([message.source.as_str()]).increment(1);
         }
         for event in &message.events {
@@ -376,7 +373,7 @@ impl Incoming {
 
 /// The signatures of the last bodies, to notice equal ones under different keys.
 #[derive(Default)]
-pub(super) struct RecentBodies {
+struct RecentBodies {
     seen: HashSet<[u8; 32]>,
     before: HashSet<[u8; 32]>,
 }

@@ -15,10 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinSet,
-};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -103,34 +100,21 @@ impl Intake {
     pub fn new(
         routes: Arc<RouteTable>,
         dispatch: &Dispatch,
-        lanes: Vec<Lane>,
+        lane: Lane,
         metrics: Arc<Metrics>,
         give_up: &CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (queue, inbox) = mpsc::channel(QUEUE);
-        let inbox = Arc::new(tokio::sync::Mutex::new(inbox));
         let able = Able::default();
-        let bodies = Arc::default();
-        let batchers = lanes.into_iter().map(|lane| {
-            Batcher::new(
-                Arc::clone(&inbox),
-                lane,
-                dispatch.clone(),
-                Arc::clone(&metrics),
-                able.clone(),
-                give_up.clone(),
-                Arc::clone(&bodies),
-            )
-        });
-        let batchers: Vec<_> = batchers.collect();
-        let committing = async move {
-            let mut loops = JoinSet::new();
-            for batcher in batchers {
-                loops.spawn(batcher.run());
-            }
-            loops.join_all().await;
-        };
-        (Self { queue, routes, metrics, able }, committing)
+        let batcher = Batcher::new(
+            inbox,
+            lane,
+            dispatch.clone(),
+            Arc::clone(&metrics),
+            able.clone(),
+            give_up.clone(),
+        );
+        (Self { queue, routes, metrics, able }, batcher.run())
     }
 
     /// Stores a message, and returns when it is committed, or at the deadline.

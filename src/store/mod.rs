@@ -438,16 +438,6 @@ impl Store {
         }
     }
 
-    /// How many intake lanes are worth having: with two, one batch is made ready while the other
-    /// is being committed. SQLite has one writer.
-    #[must_use]
-    pub fn intake_lanes(&self) -> usize {
-        match self {
-            Self::Postgres(_) => 2,
-            Self::Sqlite(_) => 1,
-        }
-    }
-
     /// A lane whose calls each take `deadline` at the longest.
     #[must_use]
     pub fn lane(&self, kind: LaneKind, deadline: Duration) -> Lane {

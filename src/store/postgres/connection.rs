@@ -21,7 +21,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What every lane sets for itself. Commits are durable whatever the server's default is; plans
 /// are made once and never depend on the statistics of a young table.
-pub(super) const SETTINGS: [(&str, &str); 3] = [
+pub(super) const SETTINGS: [(&str, &str); 4] = [
+    ("jit", "off"),
     ("synchronous_commit", "on"),
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
