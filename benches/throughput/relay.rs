@@ -80,7 +80,7 @@ path = "{PATH}"
 secrets = ["env:BENCH_SECRET"]
 
 [worker]
-concurrency = 128
+concurrency = 512
 "#,
         setup.store
     );
@@ -101,7 +101,7 @@ on = ["*"]
 to = ["sink-{number}"]
 "#,
             setup.sink,
-            64 / setup.deliveries
+            256 / setup.deliveries
         )
         .expect("a string takes all text");
     }

@@ -165,3 +165,32 @@ COMMENT ON COLUMN attempts.result IS 'succeeded; failed or timeout (may be tried
 COMMENT ON COLUMN attempts.status IS 'The HTTP status of the answer, where there was one.';
 COMMENT ON COLUMN attempts.error IS 'What went wrong; known secrets masked.';
 COMMENT ON COLUMN attempts.answer IS 'The first 4 KiB of a failed answer; known secrets masked.';
+
+-- What the statements of the hot paths take: one array of rows each. An array for each column would
+-- cost a function call and a buffer for each, which is most of a statement for one message.
+
+CREATE TYPE new_message AS (
+    id uuid, dedup bytea, source text, webhook_id text, key bytea, received_at timestamptz,
+    reason text, body bytea
+);
+COMMENT ON TYPE new_message IS 'A message to be recorded; as in messages.';
+
+CREATE TYPE new_event AS (
+    id uuid, message_id uuid, type text, actor_type text, actor_id text, workspace_id text,
+    object_id text, record_id text, list_id text, entry_id text, attribute_id text,
+    body_start integer, body_length integer
+);
+COMMENT ON TYPE new_event IS 'An event to be recorded; as in events.';
+
+CREATE TYPE new_delivery AS (
+    id uuid, message_id uuid, event_id uuid, route text, action text, order_key bytea,
+    lease_us bigint
+);
+COMMENT ON TYPE new_delivery IS 'A delivery to be recorded; born leased for so many microseconds, or due where null.';
+
+CREATE TYPE outcome AS (
+    id uuid, lease_no integer, state text, held text, wait_us bigint, reason text, tried integer,
+    number integer, ago_us bigint, duration_us bigint, result text, status integer, error text,
+    answer bytea
+);
+COMMENT ON TYPE outcome IS 'What became of a claimed delivery, and the attempt that was made, where one was.';

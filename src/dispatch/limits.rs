@@ -34,6 +34,7 @@ pub struct Limits {
 struct State {
     total: usize,
     running: usize,
+    retrying: usize,
     draining: bool,
     /// Where the next round starts, so that no action is always last.
     first: usize,
@@ -148,10 +149,8 @@ impl Gate {
         self.concurrency.saturating_sub(self.running).min(tokens).min(passage)
     }
 
-    /// A quarter of the slots is kept for first attempts.
     fn retry_room(&self) -> usize {
-        let kept = if self.concurrency > 1 { self.concurrency.div_ceil(4) } else { 0 };
-        (self.concurrency - kept).saturating_sub(self.retrying)
+        most_retries(self.concurrency).saturating_sub(self.retrying)
     }
 
     fn take(&mut self, slots: usize) {
@@ -164,13 +163,18 @@ impl Gate {
     }
 }
 
+/// A quarter of the slots, of each action and of the process, is kept for first attempts.
+fn most_retries(slots: usize) -> usize {
+    if slots > 1 { slots - slots.div_ceil(4) } else { slots }
+}
+
 impl Limits {
     /// Limits for all actions of a configuration.
     #[must_use]
     pub fn new(total: usize, actions: &[config::Action]) -> Arc<Self> {
         let now = Instant::now();
         let gates = actions.iter().map(|action| Gate::new(action, now)).collect();
-        let state = State { total, running: 0, draining: false, first: 0, gates };
+        let state = State { total, running: 0, retrying: 0, draining: false, first: 0, gates };
         Arc::new(Self { state: Mutex::new(state), wake: Notify::new() })
     }
 
@@ -210,16 +214,20 @@ impl Limits {
         let first = state.first;
         state.first = (first + 1) % count.max(1);
         let mut free = state.total.saturating_sub(state.running);
+        let mut retry_free = most_retries(state.total).saturating_sub(state.retrying);
         let mut asks = Vec::new();
         for gate in (0..count).map(|step| (first + step) % count) {
             let it = &mut state.gates[gate];
             let room = it.room(now).min(free);
-            let retries = if it.retry_waits { it.retry_room().min(room) } else { 0 };
-            if room == 0 || !(it.first_waits || retries > 0) {
+            let retry_room = if it.retry_waits { it.retry_room().min(retry_free) } else { 0 };
+            let retries = retry_room.min(room);
+            let room = if it.first_waits { room } else { retries };
+            if room == 0 {
                 continue;
             }
             it.take(room);
             free -= room;
+            retry_free -= retries;
             let probe = it.breaker.is_open();
             it.breaker.probe();
             let want = Want { action: it.action.clone(), slots: room, retries, lease: it.lease };
@@ -326,7 +334,9 @@ impl Slot {
     /// The delivery was tried before: it counts among the retries from here on.
     pub fn is_for_a_retry(&mut self) {
         if !std::mem::replace(&mut self.retry, true) {
-            self.limits.state().gates[self.gate].retrying += 1;
+            let mut state = self.limits.state();
+            state.retrying += 1;
+            state.gates[self.gate].retrying += 1;
         }
     }
 
@@ -353,15 +363,98 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.limits.state();
         state.running -= 1;
+        state.retrying -= usize::from(self.retry);
         let gate = &mut state.gates[self.gate];
         gate.running -= 1;
-        if self.retry {
-            gate.retrying -= 1;
-        }
+        gate.retrying -= usize::from(self.retry);
         let waits = gate.first_waits || gate.retry_waits;
         drop(state);
         if waits {
             self.limits.wake.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Action, ActionKind, LogAction, Rate, Retry};
+
+    fn action(name: &str, concurrency: usize) -> Action {
+        Action {
+            name: name.into(),
+            kind: ActionKind::Log(LogAction { text: None }),
+            timeout: Duration::from_secs(10),
+            concurrency,
+            rate: None,
+            retry: Retry {
+                attempts: 3,
+                first: Duration::from_secs(1),
+                factor: 2.0,
+                max: Duration::from_secs(9),
+            },
+        }
+    }
+
+    /// Takes everything that may be retried, as a claim that found only retries would.
+    fn claim_retries(limits: &Arc<Limits>) -> Vec<Slot> {
+        let mut taken = Vec::new();
+        for mut ask in limits.asks() {
+            for mut slot in ask.slots.drain(..).take(ask.want.retries) {
+                slot.is_for_a_retry();
+                taken.push(slot);
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn retries_of_all_actions_together_leave_a_quarter_of_the_process_to_first_attempts() {
+        let actions: Vec<_> = (0..8).map(|n| action(&n.to_string(), 4)).collect();
+        let limits = Limits::new(16, &actions);
+        assert_eq!(claim_retries(&limits).len(), 12);
+    }
+
+    #[test]
+    fn retries_of_one_action_leave_a_quarter_of_its_slots_to_first_attempts() {
+        let limits = Limits::new(64, &[action("one", 8)]);
+        let taken = claim_retries(&limits);
+        assert_eq!(taken.len(), 6);
+        assert_eq!(limits.asks()[0].want.slots, 2);
+        drop(taken);
+        assert_eq!(claim_retries(&limits).len(), 6);
+    }
+
+    #[test]
+    fn nothing_is_born_leased_before_a_claim_came_back_short() {
+        let limits = Limits::new(8, &[action("one", 4)]);
+        assert!(limits.reserve(0).is_none());
+        let asks = limits.asks();
+        limits.claimed(&asks[0], 0, 0);
+        drop(asks);
+        assert!(limits.reserve(0).is_some());
+        limits.made_due(0);
+        assert!(limits.reserve(0).is_none());
+    }
+
+    #[test]
+    fn what_was_made_due_during_a_claim_is_not_taken_for_nothing_left() {
+        let limits = Limits::new(8, &[action("one", 4)]);
+        let asks = limits.asks();
+        limits.made_due(0);
+        limits.claimed(&asks[0], 0, 0);
+        drop(asks);
+        assert!(limits.reserve(0).is_none());
+    }
+
+    #[test]
+    fn a_rate_token_that_was_not_used_is_given_back() {
+        let slow = Action { rate: Some(Rate { per_second: 1.0 }), ..action("slow", 4) };
+        let limits = Limits::new(8, &[slow]);
+        let mut asks = limits.asks();
+        assert_eq!(asks[0].want.slots, 1);
+        assert!(limits.asks().is_empty());
+        asks[0].slots.pop().unwrap().unused();
+        assert_eq!(limits.asks()[0].want.slots, 1);
     }
 }

@@ -6,6 +6,7 @@
 mod connection;
 mod queue;
 mod record;
+mod row;
 mod setup;
 
 use std::time::Duration;

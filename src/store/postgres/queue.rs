@@ -5,13 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use sqlx::{
     Connection as _, Row,
-    postgres::{PgConnection, PgRow},
+    postgres::{PgConnection, PgRow, types::PgRecordEncoder},
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::row::row_type;
 use crate::store::{
-    Attempt, Backlog, Claimed, ClaimedEvent, Outcome, Verdict, Want, count, micros, unsigned,
+    Backlog, BoxError, Claimed, ClaimedEvent, Outcome, Want, count, micros, unsigned,
 };
 
 /// Leases due deliveries, oldest first, at most as many for each action as are wanted.
@@ -59,17 +60,13 @@ ORDER BY c.seq";
 /// attempts of those. Returns the ids that were still ours.
 pub(super) const FINISH: &str = "-- store::postgres::finish
 WITH told AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::int4[], $3::text[], $4::text[], $5::int8[], $6::text[],
-                         $7::int4[], $8::int4[], $9::int8[], $10::int8[], $11::text[], $12::int4[],
-                         $13::text[], $14::bytea[])
-        AS t (id, lease_no, state, held, wait, reason, tried,
-              number, ago, duration, result, status, error, answer)
+    SELECT * FROM unnest($1::outcome[])
 ), written AS (
     UPDATE deliveries d
     SET state = t.state, held = t.held, owner = NULL, reason = t.reason, lost = 0,
         tries = d.tries + t.tried,
         ended_at = CASE WHEN t.state <> 'open' THEN now() END,
-        due_at = CASE WHEN t.state = 'open' THEN now() + t.wait * interval '1 microsecond'
+        due_at = CASE WHEN t.state = 'open' THEN now() + t.wait_us * interval '1 microsecond'
                       ELSE d.due_at END
     FROM told t
     WHERE d.id = t.id AND d.lease_no = t.lease_no AND d.ended_at IS NULL AND d.owner IS NOT NULL
@@ -77,7 +74,7 @@ WITH told AS MATERIALIZED (
 ), tried AS (
     INSERT INTO attempts (delivery_id, lease_no, number, started_at, duration_us, result, status,
                           error, answer)
-    SELECT t.id, t.lease_no, t.number, now() - t.ago * interval '1 microsecond', t.duration,
+    SELECT t.id, t.lease_no, t.number, now() - t.ago_us * interval '1 microsecond', t.duration_us,
            t.result, t.status, t.error, t.answer
     FROM told t JOIN written w ON w.id = t.id WHERE t.number IS NOT NULL
 )
@@ -165,41 +162,35 @@ pub(super) async fn finish(
 }
 
 async fn write(db: &mut PgConnection, outcomes: &[Outcome]) -> Result<Vec<Uuid>, sqlx::Error> {
-    let verdict = |of: fn(&Verdict) -> Option<&str>| -> Vec<Option<&str>> {
-        outcomes.iter().map(|outcome| of(&outcome.verdict)).collect()
-    };
-    let attempts: Vec<Option<&Attempt>> = outcomes.iter().map(|o| o.attempt.as_ref()).collect();
-    let number = |of: fn(&Attempt) -> i64| -> Vec<Option<i64>> {
-        attempts.iter().map(|attempt| attempt.map(of)).collect()
-    };
-    let text = |of: fn(&Attempt) -> Option<&str>| -> Vec<Option<&str>> {
-        attempts.iter().map(|attempt| attempt.and_then(of)).collect()
-    };
-    let numbers: Vec<Option<i32>> = attempts
-        .iter()
-        .map(|attempt| attempt.map(|attempt| attempt.number.cast_signed()))
-        .collect();
-    let statuses: Vec<Option<i32>> =
-        attempts.iter().map(|attempt| attempt.and_then(|a| a.status).map(i32::from)).collect();
-    let answers: Vec<Option<&[u8]>> =
-        attempts.iter().map(|attempt| attempt.and_then(|a| a.answer.as_deref())).collect();
-    sqlx::query_scalar(FINISH)
-        .bind(outcomes.iter().map(|outcome| outcome.id).collect::<Vec<_>>())
-        .bind(outcomes.iter().map(|outcome| outcome.lease_no).collect::<Vec<_>>())
-        .bind(verdict(|verdict| Some(verdict.state())))
-        .bind(verdict(Verdict::held))
-        .bind(outcomes.iter().map(|o| micros(o.verdict.wait())).collect::<Vec<_>>())
-        .bind(verdict(Verdict::reason))
-        .bind(outcomes.iter().map(|o| i32::from(o.counts_a_try())).collect::<Vec<_>>())
-        .bind(numbers)
-        .bind(number(|attempt| micros(attempt.started_ago)))
-        .bind(number(|attempt| micros(attempt.duration)))
-        .bind(text(|attempt| Some(attempt.result)))
-        .bind(statuses)
-        .bind(text(|attempt| attempt.error.as_deref()))
-        .bind(answers)
-        .fetch_one(db)
-        .await
+    let rows: Vec<OutcomeRow<'_>> = outcomes.iter().map(OutcomeRow).collect();
+    sqlx::query_scalar(FINISH).bind(rows).fetch_one(db).await
+}
+
+/// A row of type `outcome`.
+struct OutcomeRow<'a>(&'a Outcome);
+
+row_type!(OutcomeRow<'_>, "outcome");
+
+impl super::row::Row for OutcomeRow<'_> {
+    fn write(&self, row: &mut PgRecordEncoder<'_>) -> Result<(), BoxError> {
+        let Outcome { id, lease_no, verdict, attempt, .. } = self.0;
+        let attempt = attempt.as_ref();
+        row.encode(*id)?
+            .encode(*lease_no)?
+            .encode(verdict.state())?
+            .encode(verdict.held())?
+            .encode(micros(verdict.wait()))?
+            .encode(verdict.reason())?
+            .encode(i32::from(self.0.counts_a_try()))?
+            .encode(attempt.map(|attempt| attempt.number.cast_signed()))?
+            .encode(attempt.map(|attempt| micros(attempt.started_ago)))?
+            .encode(attempt.map(|attempt| micros(attempt.duration)))?
+            .encode(attempt.map(|attempt| attempt.result))?
+            .encode(attempt.and_then(|attempt| attempt.status).map(i32::from))?
+            .encode(attempt.and_then(|attempt| attempt.error.as_deref()))?
+            .encode(attempt.and_then(|attempt| attempt.answer.as_deref()))?;
+        Ok(())
+    }
 }
 
 async fn release_next(

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use sqlx::postgres::PgConnection;
-use time::OffsetDateTime;
+use sqlx::postgres::{PgConnection, types::PgRecordEncoder};
 use uuid::Uuid;
 
-use crate::store::{Existing, NewMessage};
+use super::row::{Row, row_type};
+use crate::store::{BoxError, Existing, NewDelivery, NewEvent, NewMessage, micros};
 
 /// Writes messages, and events and deliveries for the new ones only. Returns the ids of the new.
 ///
@@ -22,24 +22,17 @@ WITH fresh AS (
     SELECT id, dedup, source, webhook_id, key, received_at,
            CASE WHEN reason IS NULL THEN 'accepted' ELSE 'quarantined' END,
            reason, body
-    FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[],
-                $7::text[], $8::bytea[])
-         AS m (id, dedup, source, webhook_id, key, received_at, reason, body)
+    FROM unnest($1::new_message[])
     ON CONFLICT (dedup) DO NOTHING
     RETURNING id
 ), new_events AS (
     INSERT INTO events (id, message_id, type, actor_type, actor_id, workspace_id, object_id,
                         record_id, list_id, entry_id, attribute_id, body_start, body_length)
-    SELECT e.* FROM unnest($9::uuid[], $10::uuid[], $11::text[], $12::text[], $13::text[],
-                           $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
-                           $19::text[], $20::int4[], $21::int4[])
-           AS e (id, message_id, type, actor_type, actor_id, workspace_id, object_id,
-                 record_id, list_id, entry_id, attribute_id, body_start, body_length)
+    SELECT e.* FROM unnest($2::new_event[]) e
     WHERE e.message_id IN (SELECT id FROM fresh)
 ), wanted AS (
-    SELECT * FROM unnest($22::uuid[], $23::uuid[], $24::uuid[], $25::text[], $26::text[],
-                         $27::bytea[], $28::int8[])
-           WITH ORDINALITY AS d (id, message_id, event_id, route, action, order_key, lease, place)
+    SELECT * FROM unnest($3::new_delivery[]) WITH ORDINALITY
+           AS d (id, message_id, event_id, route, action, order_key, lease_us, place)
     WHERE message_id IN (SELECT id FROM fresh)
 ), ",
             $order_keys,
@@ -50,9 +43,9 @@ WITH fresh AS (
            ",
             $held,
             ",
-           now() + coalesce(d.lease, 0) * interval '1 microsecond',
-           CASE WHEN d.lease IS NOT NULL THEN $29::uuid END,
-           CASE WHEN d.lease IS NOT NULL THEN 1 ELSE 0 END
+           now() + coalesce(d.lease_us, 0) * interval '1 microsecond',
+           CASE WHEN d.lease_us IS NOT NULL THEN $4::uuid END,
+           CASE WHEN d.lease_us IS NOT NULL THEN 1 ELSE 0 END
     FROM ",
             $from,
             " ORDER BY d.place
@@ -81,115 +74,66 @@ const RECORD_ORDERED: &str = record!(
     "wanted d LEFT JOIN queued q ON q.key = d.order_key WINDOW of_key AS (PARTITION BY d.order_key)"
 );
 
-/// The columns of a batch.
-#[derive(Default)]
-struct Columns<'a> {
-    message: Messages<'a>,
-    event: Events<'a>,
-    delivery: Deliveries<'a>,
-}
+/// A row of type `new_message`.
+struct MessageRow<'a>(&'a NewMessage);
 
-#[derive(Default)]
-struct Messages<'a> {
-    id: Vec<Uuid>,
-    dedup: Vec<&'a [u8]>,
-    source: Vec<&'a str>,
-    webhook_id: Vec<Option<&'a str>>,
-    key: Vec<Option<&'a [u8]>>,
-    received_at: Vec<OffsetDateTime>,
-    reason: Vec<Option<&'static str>>,
-    body: Vec<&'a [u8]>,
-}
+/// A row of type `new_event`.
+struct EventRow<'a>(Uuid, &'a NewEvent);
 
-#[derive(Default)]
-struct Events<'a> {
-    id: Vec<Uuid>,
-    message_id: Vec<Uuid>,
-    event_type: Vec<&'a str>,
-    actor_type: Vec<Option<&'a str>>,
-    actor_id: Vec<Option<&'a str>>,
-    workspace_id: Vec<Option<&'a str>>,
-    object_id: Vec<Option<&'a str>>,
-    record_id: Vec<Option<&'a str>>,
-    list_id: Vec<Option<&'a str>>,
-    entry_id: Vec<Option<&'a str>>,
-    attribute_id: Vec<Option<&'a str>>,
-    body_start: Vec<i32>,
-    body_length: Vec<i32>,
-}
+/// A row of type `new_delivery`.
+struct DeliveryRow<'a>(Uuid, Uuid, &'a NewDelivery);
 
-#[derive(Default)]
-struct Deliveries<'a> {
-    id: Vec<Uuid>,
-    message_id: Vec<Uuid>,
-    event_id: Vec<Uuid>,
-    route: Vec<&'a str>,
-    action: Vec<&'a str>,
-    order_key: Vec<Option<&'a [u8]>>,
-    lease: Vec<Option<i64>>,
-}
+row_type!(MessageRow<'_>, "new_message");
+row_type!(EventRow<'_>, "new_event");
+row_type!(DeliveryRow<'_>, "new_delivery");
 
-impl<'a> Columns<'a> {
-    fn of(batch: &[&'a NewMessage]) -> Self {
-        let mut columns = Self::default();
-        let mut by_dedup = batch.to_vec();
-        by_dedup.sort_unstable_by_key(|message| message.dedup);
-        for message in by_dedup {
-            columns.message.push(message);
-        }
-        for message in batch {
-            for event in &message.events {
-                columns.event.push(message.id, event);
-                for delivery in &event.deliveries {
-                    columns.delivery.push(message.id, event.id, delivery);
-                }
-            }
-        }
-        columns
+impl Row for MessageRow<'_> {
+    fn write(&self, row: &mut PgRecordEncoder<'_>) -> Result<(), BoxError> {
+        let message = self.0;
+        row.encode(message.id)?
+            .encode(message.dedup.as_slice())?
+            .encode(message.source.as_str())?
+            .encode(message.webhook_id.as_deref())?
+            .encode(message.key.as_deref())?
+            .encode(message.received_at)?
+            .encode(message.quarantined)?
+            .encode(&message.body[..])?;
+        Ok(())
     }
 }
 
-impl<'a> Messages<'a> {
-    fn push(&mut self, message: &'a NewMessage) {
-        self.id.push(message.id);
-        self.dedup.push(&message.dedup);
-        self.source.push(message.source.as_str());
-        self.webhook_id.push(message.webhook_id.as_deref());
-        self.key.push(message.key.as_deref());
-        self.received_at.push(message.received_at);
-        self.reason.push(message.quarantined);
-        self.body.push(&message.body);
+impl Row for EventRow<'_> {
+    fn write(&self, row: &mut PgRecordEncoder<'_>) -> Result<(), BoxError> {
+        let Self(message_id, NewEvent { id, event, .. }) = self;
+        let subject = &event.subject;
+        row.encode(*id)?
+            .encode(*message_id)?
+            .encode(event.event_type.as_str())?
+            .encode(event.actor_type.as_deref())?
+            .encode(event.actor_id.as_deref())?
+            .encode(event.workspace_id.as_deref())?
+            .encode(subject.object_id.as_deref())?
+            .encode(subject.record_id.as_deref())?
+            .encode(subject.list_id.as_deref())?
+            .encode(subject.entry_id.as_deref())?
+            .encode(event.attribute_id.as_deref())?
+            .encode(offset(event.span.start))?
+            .encode(offset(event.span.len()))?;
+        Ok(())
     }
 }
 
-impl<'a> Events<'a> {
-    fn push(&mut self, message_id: Uuid, new: &'a crate::store::NewEvent) {
-        let event = &new.event;
-        self.id.push(new.id);
-        self.message_id.push(message_id);
-        self.event_type.push(&event.event_type);
-        self.actor_type.push(event.actor_type.as_deref());
-        self.actor_id.push(event.actor_id.as_deref());
-        self.workspace_id.push(event.workspace_id.as_deref());
-        self.object_id.push(event.subject.object_id.as_deref());
-        self.record_id.push(event.subject.record_id.as_deref());
-        self.list_id.push(event.subject.list_id.as_deref());
-        self.entry_id.push(event.subject.entry_id.as_deref());
-        self.attribute_id.push(event.attribute_id.as_deref());
-        self.body_start.push(offset(event.span.start));
-        self.body_length.push(offset(event.span.len()));
-    }
-}
-
-impl<'a> Deliveries<'a> {
-    fn push(&mut self, message_id: Uuid, event_id: Uuid, new: &'a crate::store::NewDelivery) {
-        self.id.push(new.id);
-        self.message_id.push(message_id);
-        self.event_id.push(event_id);
-        self.route.push(new.route.as_str());
-        self.action.push(new.action.as_str());
-        self.order_key.push(new.order_key.as_ref().map(<[u8; 32]>::as_slice));
-        self.lease.push(new.lease.map(crate::store::micros));
+impl Row for DeliveryRow<'_> {
+    fn write(&self, row: &mut PgRecordEncoder<'_>) -> Result<(), BoxError> {
+        let Self(message_id, event_id, delivery) = self;
+        row.encode(delivery.id)?
+            .encode(*message_id)?
+            .encode(*event_id)?
+            .encode(delivery.route.as_str())?
+            .encode(delivery.action.as_str())?
+            .encode(delivery.order_key.as_ref().map(<[u8; 32]>::as_slice))?
+            .encode(delivery.lease.map(micros))?;
+        Ok(())
     }
 }
 
@@ -203,37 +147,22 @@ pub(super) async fn record(
     process: Uuid,
     batch: &[&NewMessage],
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    let Columns { message, event, delivery } = Columns::of(batch);
-    let is_ordered = delivery.order_key.iter().any(Option::is_some);
+    let mut messages: Vec<MessageRow<'_>> =
+        batch.iter().map(|&message| MessageRow(message)).collect();
+    messages.sort_unstable_by_key(|row| row.0.dedup);
+    let (mut events, mut deliveries) = (Vec::new(), Vec::new());
+    for message in batch {
+        for event in &message.events {
+            events.push(EventRow(message.id, event));
+            let rows = event.deliveries.iter();
+            deliveries.extend(rows.map(|delivery| DeliveryRow(message.id, event.id, delivery)));
+        }
+    }
+    let is_ordered = deliveries.iter().any(|row| row.2.order_key.is_some());
     sqlx::query_scalar(if is_ordered { RECORD_ORDERED } else { RECORD })
-        .bind(message.id)
-        .bind(message.dedup)
-        .bind(message.source)
-        .bind(message.webhook_id)
-        .bind(message.key)
-        .bind(message.received_at)
-        .bind(message.reason)
-        .bind(message.body)
-        .bind(event.id)
-        .bind(event.message_id)
-        .bind(event.event_type)
-        .bind(event.actor_type)
-        .bind(event.actor_id)
-        .bind(event.workspace_id)
-        .bind(event.object_id)
-        .bind(event.record_id)
-        .bind(event.list_id)
-        .bind(event.entry_id)
-        .bind(event.attribute_id)
-        .bind(event.body_start)
-        .bind(event.body_length)
-        .bind(delivery.id)
-        .bind(delivery.message_id)
-        .bind(delivery.event_id)
-        .bind(delivery.route)
-        .bind(delivery.action)
-        .bind(delivery.order_key)
-        .bind(delivery.lease)
+        .bind(messages)
+        .bind(events)
+        .bind(deliveries)
         .bind(process)
         .fetch_one(db)
         .await

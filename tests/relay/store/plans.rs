@@ -54,10 +54,8 @@ async fn ten_thousand_behind_one_key_cost_postgres_nothing() {
 #[tokio::test]
 async fn postgres_finishes_by_id() {
     let mut db = filled_postgres(OLD).await;
-    let one =
-        "(ARRAY[gen_random_uuid()], ARRAY[1], ARRAY['succeeded'], ARRAY[NULL::text], ARRAY[0],
-        ARRAY[NULL::text], ARRAY[1], ARRAY[1], ARRAY[0], ARRAY[0], ARRAY['succeeded'],
-        ARRAY[NULL::int4], ARRAY[NULL::text], ARRAY[NULL::bytea])";
+    let one = "(ARRAY[(gen_random_uuid(), 1, 'succeeded', NULL, 0, NULL, 1, 1, 0, 0, 'succeeded',
+        NULL, NULL, NULL)::outcome])";
     let plan = explain(&mut db, postgres_statements::FINISH, one).await;
     assert!(plan.contains("Index Scan using deliveries_pkey"), "{plan}");
     assert!(blocks(&plan) < 40, "{plan}");
