@@ -22,7 +22,7 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 use tracing::{debug, warn};
@@ -35,6 +35,10 @@ use crate::telemetry::Metrics;
 
 /// The longest head of a request, in bytes; above it the answer is 431.
 const HEAD_LIMIT: usize = 64 * 1024;
+
+/// Connections that may wait to be accepted: what Linux allows by default. In a burst beyond it
+/// clients are reset.
+const BACKLOG: u32 = 4096;
 
 /// The pause after an accept that failed for want of resources.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -90,9 +94,13 @@ impl Listener {
     ///
     /// # Errors
     /// The address is in use, or not ours.
+    #[expect(clippy::unused_async, reason = "binding needs the runtime that it is awaited on")]
     pub async fn bind(address: SocketAddr, most: usize, router: Router) -> io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
         Ok(Self {
-            socket: TcpListener::bind(address).await?,
+            socket: socket.listen(BACKLOG)?,
             router,
             tls: None,
             connections: Arc::new(Connections { most, ..Connections::default() }),

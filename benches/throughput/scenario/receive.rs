@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::ensure;
+use url::Url;
 
 use super::{Bench, mebibytes};
 use crate::{
@@ -71,12 +72,13 @@ pub fn latency(bench: &mut Bench) -> anyhow::Result<()> {
 pub fn commit(bench: &mut Bench) -> anyhow::Result<()> {
     let sink = Sink::start()?;
     for (name, durable) in [("not durable", false), ("durable", true)] {
-        let mut url = bench.postgres.fresh()?;
+        let setup = bench.waiting(&sink)?;
+        let mut url: Url = setup.store.parse()?;
         let to = url.socket_addrs(|| Some(5432))?[0];
         let proxy = Proxy::start(to, durable)?;
         ensure!(url.set_port(Some(proxy.address.port())).is_ok(), "an address without a port");
         url.set_query(Some("sslmode=disable"));
-        let relay = Relay::start(&Setup { store: url.into(), ..bench.waiting(&sink)? })?;
+        let relay = Relay::start(&Setup { store: url.into(), ..setup })?;
         let rate = bench.full_speed(relay.address)?;
         ensure!(
             durable || proxy.changed() > 0,
