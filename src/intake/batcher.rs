@@ -114,6 +114,14 @@ impl Incoming {
             }
         }
     }
+
+    /// The same, to be kept aside: its key stands for other JSON.
+    fn set_aside(mut self) -> Self {
+        let message = plan::set_aside(self.message.clone());
+        warn!(message_id = %message.id, source = %message.source, "quarantined: its key was used before with other JSON");
+        let (signature, answer) = (self.signature, self.answer.take());
+        Self { message, signature, answer, in_doubt: None, born: Vec::new() }
+    }
 }
 
 impl Drop for Incoming {
@@ -359,15 +367,6 @@ impl Batcher {
             self.dispatch.made_due(action);
         }
         again
-    }
-}
-
-impl Incoming {
-    fn set_aside(mut self) -> Self {
-        let message = plan::set_aside(self.message.clone());
-        warn!(message_id = %message.id, source = %message.source, "quarantined: its key was used before with other JSON");
-        let (signature, answer) = (self.signature, self.answer.take());
-        Self { message, signature, answer, in_doubt: None, born: Vec::new() }
     }
 }
 

@@ -28,6 +28,10 @@ use batcher::{Batcher, Incoming};
 /// Messages that may wait for their commit; beyond, they are refused at once.
 const QUEUE: usize = 1024;
 
+/// How long a message whose commit is in doubt is settled for, when nobody waits for it any more:
+/// as long as a lease that it may have been born with.
+const SETTLE: Duration = Duration::from_secs(30);
+
 /// What became of a message that is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receipt {
@@ -149,7 +153,3 @@ impl Intake {
         move || able.is()
     }
 }
-
-/// How long a message whose commit is in doubt is settled for, when nobody waits for it any more:
-/// as long as a lease that it may have been born with.
-const SETTLE: Duration = Duration::from_secs(30);
