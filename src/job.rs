@@ -1,6 +1,9 @@
 //! What templates see of a delivery, and what actions send of it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use serde_json::Value;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
@@ -25,6 +28,32 @@ pub struct Job {
     pub json: Bytes,
     /// 1 for the first attempt.
     pub attempt: u32,
+    /// What was looked up for it.
+    pub values: Arc<Values>,
+}
+
+/// What was looked up for an event, each made plain. `None` was not looked up; `Value::Null` is a
+/// fact: it is not there, or not any more.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Values {
+    /// The record of the event's subject.
+    pub record: Option<Value>,
+    /// The list entry of the event's subject.
+    pub entry: Option<Value>,
+    /// The record or entry as it was before the change.
+    pub previous: Option<Value>,
+    /// The actor, with name and e-mail address.
+    pub actor: Option<Value>,
+    /// The workspace: id, name, slug.
+    pub workspace: Option<Value>,
+    /// The note.
+    pub note: Option<Value>,
+    /// The task.
+    pub task: Option<Value>,
+    /// The comment.
+    pub comment: Option<Value>,
+    /// The call recording, with its meeting.
+    pub meeting: Option<Value>,
 }
 
 impl Job {

@@ -150,6 +150,7 @@ fn job(claimed: &Claimed) -> Job {
         received_at: claimed.event.received_at,
         json: claimed.event.json.clone(),
         attempt: claimed.tries + 1,
+        values: Arc::default(),
     }
 }
 

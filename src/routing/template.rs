@@ -188,6 +188,7 @@ mod tests {
             received_at: time::OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(1_234),
             json: bytes::Bytes::copy_from_slice(json.as_bytes()),
             attempt: 2,
+            values: std::sync::Arc::default(),
         }
     }
 

@@ -75,6 +75,7 @@ fn job() -> Job {
             .as_slice()
             .into(),
         attempt: 3,
+        values: std::sync::Arc::default(),
     }
 }
 

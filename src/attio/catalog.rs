@@ -1,0 +1,116 @@
+//! What a workspace calls things: slugs and ids of objects, lists and attributes, and who we are.
+//!
+//! Events carry ids and people write slugs; here the two meet. A value, as it was learnt at one
+//! moment: it never asks Attio itself, and what it does not know may yet exist.
+
+use serde::{Deserialize, Serialize};
+
+/// All that is known of a workspace's names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Whose token is used; `None` until Attio was asked.
+    pub identity: Option<Identity>,
+    /// Every object; empty until they were learnt.
+    pub objects: Vec<Object>,
+    /// Every list that the token may see; empty until they were learnt.
+    pub lists: Vec<List>,
+}
+
+/// Whose token it is: <https://docs.attio.com/rest-api/endpoint-reference/meta/identify>.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The workspace's id.
+    pub workspace_id: String,
+    /// Its name.
+    pub workspace_name: String,
+    /// Its part of the addresses in Attio's app.
+    pub workspace_slug: String,
+    /// The actor of events that this token causes: type `api-token`, or `app` for an OAuth app.
+    pub client_id: String,
+    /// What the token may do, such as `record_permission:read-write`.
+    pub scopes: Vec<String>,
+}
+
+/// An object, such as deals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// Its id.
+    pub id: String,
+    /// Its slug.
+    pub slug: String,
+    /// Its attributes; `None` until they were learnt.
+    pub attributes: Option<Vec<Attribute>>,
+}
+
+/// A list, such as a sales pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct List {
+    /// Its id.
+    pub id: String,
+    /// Its slug.
+    pub slug: String,
+    /// The slugs of the objects whose records it holds.
+    pub parent_objects: Vec<String>,
+    /// Its attributes; `None` until they were learnt.
+    pub attributes: Option<Vec<Attribute>>,
+}
+
+/// An attribute of an object or a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attribute {
+    /// Its id.
+    pub id: String,
+    /// Its slug.
+    pub slug: String,
+    /// Its type, such as `status`.
+    pub kind: String,
+    /// Whether it may hold several values.
+    pub is_multiselect: bool,
+}
+
+/// Whose attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder<'a> {
+    /// The object with this slug or id.
+    Object(&'a str),
+    /// The list with this slug or id.
+    List(&'a str),
+}
+
+impl Catalog {
+    /// The object with this slug or id.
+    #[must_use]
+    pub fn object(&self, name: &str) -> Option<&Object> {
+        self.objects.iter().find(|object| object.id == name || object.slug == name)
+    }
+
+    /// The list with this slug or id.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Option<&List> {
+        self.lists.iter().find(|list| list.id == name || list.slug == name)
+    }
+
+    /// The attributes of an object or a list; `None` when they are not known.
+    #[must_use]
+    pub fn attributes(&self, holder: Holder<'_>) -> Option<&[Attribute]> {
+        match holder {
+            Holder::Object(name) => self.object(name)?.attributes.as_deref(),
+            Holder::List(name) => self.list(name)?.attributes.as_deref(),
+        }
+    }
+
+    /// The attribute with this slug or id.
+    #[must_use]
+    pub fn attribute(&self, holder: Holder<'_>, name: &str) -> Option<&Attribute> {
+        self.attributes(holder)?.iter().find(|known| known.id == name || known.slug == name)
+    }
+
+    /// Whether our own token did it: <https://docs.attio.com/docs/actors>. `None` until the
+    /// token's owner is known.
+    #[must_use]
+    pub fn is_self(&self, actor_type: Option<&str>, actor_id: Option<&str>) -> Option<bool> {
+        let identity = self.identity.as_ref()?;
+        let is_a_program = matches!(actor_type, Some("api-token" | "app"));
+        Some(is_a_program && actor_id == Some(identity.client_id.as_str()))
+    }
+}
