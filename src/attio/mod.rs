@@ -4,4 +4,6 @@ pub mod catalog;
 pub mod client;
 pub mod envelope;
 pub mod event;
+pub mod learn;
 pub mod sample;
+pub mod value;

@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn now() -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_336_200)
+        httpdate::parse_http_date("Sun, 22 Nov 2026 08:30:00 GMT").unwrap()
     }
 
     #[test]

@@ -4,10 +4,7 @@
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{
-    ApiError, Client,
-    call::{Call, is_not_found},
-};
+use super::{ApiError, Client, call::Call, setback::is_not_found};
 use crate::attio::catalog::Holder;
 
 /// More pages than this are no list but an answer that repeats itself.

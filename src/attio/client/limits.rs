@@ -250,3 +250,153 @@ impl Drop for Place<'_> {
         self.0.state().waiting -= 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, future::join_all};
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn limit(per_second: f64, at_once: usize) -> Limit {
+        Limit::new(Rate { per_second }, at_once)
+    }
+
+    fn late() -> Instant {
+        Instant::now() + Duration::from_hours(1)
+    }
+
+    /// A call that takes `lasts`, and when it was sent.
+    async fn call(limit: &Limit, lasts: Duration) -> Instant {
+        let _pass = limit.pass(late()).await.unwrap();
+        let at = Instant::now();
+        sleep(lasts).await;
+        at
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_no_second_wherever_it_begins_are_there_more_calls_than_the_rate() {
+        let limit = limit(40.0, 16);
+        let call = |n: u64| call(&limit, Duration::from_millis(n * 37 % 90));
+        let sent = join_all((0..400).map(call)).await;
+        for first in &sent {
+            let within = sent.iter().filter(|at| *at >= first && **at < *first + SECOND).count();
+            assert!(within <= 40, "{within}");
+        }
+        let took = sent.iter().max().unwrap().duration_since(*sent.iter().min().unwrap());
+        assert!(took < Duration::from_secs(11), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_calls_are_under_way_at_once_than_allowed() {
+        let limit = limit(40.0, 3);
+        let sent = join_all((0..9).map(|_| call(&limit, SECOND))).await;
+        let at_first = sent.iter().filter(|at| **at == sent[0]).count();
+        assert_eq!(at_first, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_below_one_a_second_is_kept() {
+        let limit = limit(0.5, 8);
+        let sent = join_all((0..3).map(|_| call(&limit, Duration::ZERO))).await;
+        assert_eq!(sent[1] - sent[0], 2 * SECOND);
+        assert_eq!(sent[2] - sent[1], 2 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_came_first_goes_first() {
+        let limit = limit(1.0, 1);
+        let sent = join_all((0..5).map(|_| call(&limit, Duration::ZERO))).await;
+        assert!(sent.is_sorted());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_everyone_who_waits_and_everyone_who_comes() {
+        let limit = limit(2.0, 8);
+        let begin = Instant::now();
+        let (sent, ()) = tokio::join!(join_all((0..3).map(|_| call(&limit, SECOND / 2))), async {
+            sleep(SECOND / 4).await;
+            limit.pause(10 * SECOND, 0.0);
+        });
+        assert!(sent[2] >= begin + 10 * SECOND, "{:?}", sent[2] - begin);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_cannot_have_leave_in_time_is_told_at_once_and_how_long_it_takes() {
+        let limit = limit(2.0, 8);
+        limit.pause(10 * SECOND, 0.0);
+        let soon = Instant::now() + 5 * SECOND;
+        let refused = limit.pass(soon).now_or_never().unwrap().unwrap_err();
+        assert_eq!(refused, TooLate { after: 10 * SECOND });
+        assert!(limit.pass(late()).now_or_never().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_that_is_too_long_is_not_joined() {
+        let limit = limit(2.0, 8);
+        let waiting: Vec<_> = (0..20).map(|_| call(&limit, Duration::ZERO)).collect();
+        tokio::pin! { let waiting = join_all(waiting); }
+        assert!(waiting.as_mut().now_or_never().is_none());
+        let soon = Instant::now() + 5 * SECOND;
+        assert!(limit.pass(soon).now_or_never().unwrap().is_err());
+        waiting.await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_learns_at_once_that_a_pause_outlasts_its_deadline() {
+        let limit = limit(1.0, 1);
+        let begin = Instant::now();
+        let _running = limit.pass(late()).await.unwrap();
+        let (refused, ()) = tokio::join!(limit.pass(begin + 5 * SECOND), async {
+            sleep(SECOND).await;
+            limit.pause(30 * SECOND, 0.0);
+        });
+        assert_eq!(refused.unwrap_err().after, 30 * SECOND);
+        assert_eq!(begin.elapsed(), SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gives_up_leaves_the_turn_to_the_next() {
+        let limit = limit(1.0, 1);
+        let running = limit.pass(late()).await.unwrap();
+        let (given_up, next, ()) = tokio::join!(
+            limit.pass(Instant::now() + SECOND),
+            call(&limit, Duration::ZERO),
+            async {
+                sleep(3 * SECOND).await;
+                drop(running);
+            }
+        );
+        assert!(given_up.is_err());
+        assert!(next.elapsed() < SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn absurd_pauses_are_bounded_and_a_passed_date_still_pauses_a_little() {
+        let limit = limit(2.0, 8);
+        limit.pause(Duration::ZERO, 0.0);
+        assert_eq!(limit.paused_for(), Some(SHORTEST_PAUSE));
+        limit.pause(Duration::from_hours(12), 0.9);
+        assert!(limit.paused_for().unwrap() <= LONGEST_PAUSE + SPREAD);
+        limit.pause(SECOND, 0.0);
+        assert!(limit.paused_for().unwrap() > SECOND, "a shorter one does not end a longer one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unexplained_refusals_in_a_row_pause_longer_and_longer_but_not_those_of_one_moment() {
+        let limit = limit(2.0, 8);
+        let mut pauses = Vec::new();
+        for _ in 0..3 {
+            limit.pause_unexplained(0.5);
+            limit.pause_unexplained(0.5);
+            pauses.push(limit.paused_for().unwrap().as_secs());
+            sleep(limit.paused_for().unwrap()).await;
+        }
+        assert_eq!(pauses, [1, 2, 4]);
+        limit.taken();
+        limit.pause_unexplained(0.5);
+        assert_eq!(limit.paused_for().unwrap().as_secs(), 1);
+    }
+}

@@ -11,6 +11,7 @@ mod history;
 mod limits;
 mod lookup;
 mod names;
+mod setback;
 mod transport;
 mod webhooks;
 mod writes;

@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{
-    ApiError, Client,
-    call::{Call, is_not_found},
-};
+use super::{ApiError, Client, call::Call, setback::is_not_found};
 
 /// Attio gives between 10 and 100.
 const PAGE: usize = 100;
