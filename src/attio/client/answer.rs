@@ -146,18 +146,16 @@ impl Answer {
     }
 }
 
-/// The wait of `Retry-After`, by the answer's own clock where it tells the time: ours may differ.
+/// The wait of `Retry-After`.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let date = text(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
-    retry_after::parse(text(RETRY_AFTER)?, date.unwrap_or(now))
+    retry_after::parse(text(headers, RETRY_AFTER.as_str())?, sent_at(headers, now))
 }
 
 /// The wait until the reset, when an answer says that no call is left before it.
 pub(super) fn reset(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let is_empty = text(REMAINING)?.parse::<i64>().ok()? <= 0;
-    let reset = text(RESET).filter(|_| is_empty)?;
+    let is_empty = text(headers, REMAINING)?.parse::<i64>().ok()? <= 0;
+    let reset = text(headers, RESET).filter(|_| is_empty)?;
+    let now = sent_at(headers, now);
     let wait = match reset.parse::<u64>() {
         Ok(number @ ..EPOCH_SECONDS) => Some(Duration::from_secs(number)),
         Ok(number) => {
@@ -168,6 +166,16 @@ pub(super) fn reset(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         Err(_) => retry_after::parse(reset, now),
     };
     wait.filter(|wait| *wait <= LONGEST_RESET)
+}
+
+/// When the answer was sent, by the clock that its other dates are told by: ours may differ.
+fn sent_at(headers: &HeaderMap, now: SystemTime) -> SystemTime {
+    let date = text(headers, DATE.as_str()).and_then(|date| httpdate::parse_http_date(date).ok());
+    date.unwrap_or(now)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
 }
 
 #[cfg(test)]

@@ -134,10 +134,13 @@ impl Client {
         deadline: Instant,
     ) -> Result<Value, ApiError> {
         let mut repeats = 0;
+        let mut last = None;
         loop {
-            let setback = match self.once(call, deadline).await? {
-                Ok(answer) => return Ok(answer),
-                Err(setback) => setback,
+            let setback = match self.once(call, deadline).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(setback)) => setback,
+                // Why it had to be repeated says more than that there was no room for it.
+                Err(no_room) => return Err(last.unwrap_or(no_room)),
             };
             if repeats >= setback.outcome.most_repeats(call) {
                 return Err(setback.error);
@@ -148,6 +151,7 @@ impl Client {
                 return Err(setback.error);
             }
             repeats += 1;
+            last = Some(setback.error);
             sleep(wait).await;
         }
     }
