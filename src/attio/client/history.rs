@@ -10,6 +10,9 @@ use crate::attio::catalog::Holder;
 /// More pages than this are no list but an answer that repeats itself.
 const MOST_PAGES: usize = 10_000;
 
+/// Attio gives so many notes at once; a page that is shorter than what was asked for is the last.
+const MOST_NOTES: usize = 50;
+
 /// Which records or entries, in which order, and which page of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
@@ -115,7 +118,7 @@ impl Client {
         offset: usize,
         deadline: Instant,
     ) -> Result<Page<usize>, ApiError> {
-        self.page(Call::list(&["notes"]), limit, offset, deadline).await
+        self.page(Call::list(&["notes"]), limit.min(MOST_NOTES), offset, deadline).await
     }
 
     /// One page of the workspace's tasks.

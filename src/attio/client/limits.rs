@@ -19,7 +19,7 @@ use tokio::{
 use crate::config::Rate;
 
 /// No pause is longer, whatever an answer asks for; after it the next answer says more.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// No pause is shorter: the date that an answer names may have passed on the way.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);

@@ -95,8 +95,8 @@ impl Client {
         // The one answer without an envelope.
         let answer: SelfAnswer = match self.whole(&Call::get(&["self"]), deadline).await {
             // What is no token at all has been seen to get 400.
-            Err(ApiError::Refused { what, status: Some(status), answer, .. }) => {
-                return Err(ApiError::Denied { what, status, answer });
+            Err(ApiError::Refused { what, status: Some(400), answer, .. }) => {
+                return Err(ApiError::Denied { what, status: 400, answer });
             }
             answer => read(answer?)?,
         };

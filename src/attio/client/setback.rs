@@ -9,7 +9,7 @@ use super::{
     ApiError, Client,
     answer::{Answer, ErrorBody, Outcome},
     call::{Call, Kind},
-    limits::TooLate,
+    limits::{LONGEST_PAUSE, TooLate},
     transport::Lost,
 };
 
@@ -91,7 +91,7 @@ impl Client {
                 what,
                 after: match outcome {
                     Outcome::RateLimited => self.limit(call.kind).paused_for(),
-                    _ => answer.retry_after,
+                    _ => answer.retry_after.map(|wait| wait.min(LONGEST_PAUSE)),
                 },
                 status: Some(status),
                 answer: answer_kept,

@@ -1,12 +1,12 @@
 //! What is tried again within a call, and what never.
 
 use attio_relay::{
-    attio::client::{ApiError, Update},
+    attio::client::{ApiError, Client, Update},
     http::fake_attio::Failure,
 };
 use serde_json::json;
 
-use super::{DEAL, SECOND, Scene, within};
+use super::{DEAL, SECOND, Scene, attio, within};
 
 const LONG: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -49,6 +49,24 @@ async fn an_attio_that_stays_away_is_left_alone_after_a_few_tries() {
     assert!(matches!(error, ApiError::Later { status: Some(502), in_doubt: false, .. }));
     assert_eq!(scene.fake.requests().len(), 4);
     assert_eq!(scene.metric("attio_relay_attio_requests_total{result=\"unavailable\"}"), 4.0);
+}
+
+#[tokio::test]
+async fn a_fault_that_says_how_long_it_lasts_is_waited_out() {
+    let scene = Scene::start().await;
+    let wait = vec![("retry-after", "1".to_owned())];
+    scene.fake.fail("GET", DEAL, 1, Failure::Answer(503, wait, String::new()));
+    scene.read_deal(LONG).await.unwrap();
+    let requests = scene.fake.requests();
+    assert!(requests[1].started - requests[0].ended.unwrap() >= SECOND);
+}
+
+#[tokio::test]
+async fn a_post_that_never_left_is_not_in_doubt() {
+    let metrics = std::sync::Arc::default();
+    let nobody = Client::new(&attio("http://127.0.0.1:1", "token"), metrics).unwrap();
+    let error = nobody.create_note(&json!({}), within(LONG)).await.unwrap_err();
+    assert!(matches!(error, ApiError::Later { in_doubt: false, .. }), "{error:?}");
 }
 
 #[tokio::test]
