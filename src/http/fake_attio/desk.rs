@@ -10,6 +10,7 @@ use super::{
     actor::{Actor, By},
     call::Call,
     clock::Clock,
+    courier::Courier,
     faults::Faults,
     limits::{self, Limits},
     lock,
@@ -37,6 +38,7 @@ pub(super) struct Desk {
     pub(super) faults: Faults,
     pub(super) log: Log,
     pub(super) clock: Clock,
+    pub(super) courier: Courier,
 }
 
 /// What the token is, and what it may do.
@@ -63,8 +65,9 @@ impl Token {
 }
 
 impl Desk {
-    pub(super) fn new(options: Options) -> Self {
-        let (world, tokens) = seed::plant();
+    pub(super) fn new(options: Options, courier: Courier) -> Self {
+        let (mut world, tokens) = seed::plant();
+        world.repeats_are_changes = options.repeats_are_changes;
         let identity = if options.is_app { tokens.app } else { tokens.workspace };
         let token =
             Token { identity, scopes: options.scopes, is_active: true, is_app: options.is_app };
@@ -75,6 +78,7 @@ impl Desk {
             faults: Faults::new(),
             log: Log::new(),
             clock: Clock::default(),
+            courier,
         }
     }
 
@@ -133,7 +137,7 @@ impl Desk {
         Ok(token.actor())
     }
 
-    /// Changes the workspace in somebody's name.
+    /// Changes the workspace in somebody's name, and tells the webhooks.
     pub(super) fn change<T>(
         self: &Arc<Self>,
         actor: Actor,
@@ -141,6 +145,21 @@ impl Desk {
     ) -> Result<T, Refusal> {
         let by = By { actor, at: self.clock.text() };
         let mut world = lock(&self.world);
-        change(&mut world, &by)
+        let outcome = change(&mut world, &by);
+        let happened = std::mem::take(&mut world.happened);
+        self.courier.tell(self, &world.webhooks, happened);
+        outcome
+    }
+
+    /// A webhook did not take a message, however often it was tried.
+    pub(super) fn degrade(&self, webhook_id: &str) {
+        let mut world = lock(&self.world);
+        if let Ok(place) = world.webhook(webhook_id) {
+            world.webhooks[place].status = "degraded";
+        }
+    }
+
+    pub(super) fn has_webhook(&self, webhook_id: &str) -> bool {
+        lock(&self.world).webhook(webhook_id).is_ok()
     }
 }

@@ -8,24 +8,33 @@
 mod actor;
 mod call;
 mod clock;
+mod courier;
 mod desk;
+mod edits;
 mod faults;
 mod limits;
+mod merge;
+mod message;
+mod query;
 mod refusal;
+mod rename;
 mod reply;
 mod routes;
 mod scope;
 mod seed;
 mod seen;
 mod serve;
+mod talk;
+mod value;
+mod watch;
 mod webhook;
 mod world;
+mod write;
 
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
 };
 
 use tokio::net::TcpListener;
@@ -34,15 +43,17 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use self::desk::Desk;
 pub use self::{
     actor::Actor,
     call::Access,
+    edits::Hand,
     faults::Failure,
     limits::RetryAfter,
+    message::{Delivery, Message},
     refusal::Refusal,
     seen::{Seen, most_at_once, most_in_a_second},
 };
+use self::{courier::Courier, desk::Desk};
 
 /// Ines Okafor, an admin, who made the token.
 pub const INES: &str = "57ba5b8d-fe49-4ae4-848f-7b28a3915d48";
@@ -76,11 +87,19 @@ pub struct Options {
     pub scopes: String,
     /// Whether the token is one that an OAuth app was granted.
     pub is_app: bool,
+    /// Whether a value that is there already makes an event when it is written again.
+    pub repeats_are_changes: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { reads: 100, writes: 25, scopes: scope::ALL.to_owned(), is_app: false }
+        Self {
+            reads: 100,
+            writes: 25,
+            scopes: scope::ALL.to_owned(),
+            is_app: false,
+            repeats_are_changes: false,
+        }
     }
 }
 
@@ -96,13 +115,14 @@ impl FakeAttio {
     /// Starts it on a free port of this machine.
     ///
     /// # Errors
-    /// There is no free port.
+    /// There is no free port, or HTTP cannot be set up.
     pub async fn start(options: Options) -> io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = socket.local_addr()?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let desk = Arc::new(Desk::new(options));
+        let courier = Courier::new(tasks.clone(), stop.clone()).map_err(io::Error::other)?;
+        let desk = Arc::new(Desk::new(options, courier));
         tasks.spawn(serve::serve(Arc::clone(&desk), socket, stop.clone(), tasks.clone()));
         Ok(Self { desk, address, _stop: stop.drop_guard() })
     }
@@ -117,76 +137,6 @@ impl FakeAttio {
     #[must_use]
     pub fn token(&self) -> &str {
         desk::TOKEN
-    }
-
-    /// Moves its clock ahead of the wall's.
-    pub fn advance(&self, by: Duration) {
-        self.desk.clock.advance(by);
-    }
-
-    /// Every request so far.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Seen> {
-        self.desk.log.all()
-    }
-
-    /// The requests whose method is this (`*`: any) and whose path starts so. Objects and lists
-    /// are named by their slugs, whatever the client called them.
-    #[must_use]
-    pub fn requests_to(&self, method: &str, path: &str) -> Vec<Seen> {
-        self.desk.log.to(method, path)
-    }
-
-    /// Returns once so many such requests were seen, answered or not.
-    pub async fn wait_for_requests(&self, method: &str, path: &str, count: usize) {
-        self.desk.log.wait_for(method, path, count).await;
-    }
-
-    /// The next `times` calls whose method is this (`*`: any) and whose path starts so, fail.
-    pub fn fail(&self, method: &str, path: &str, times: usize, failure: Failure) {
-        self.desk.faults.order(method, path, Some(times), failure);
-    }
-
-    /// All such calls fail until [`Self::heal`].
-    pub fn fail_all(&self, method: &str, path: &str, failure: Failure) {
-        self.desk.faults.order(method, path, None, failure);
-    }
-
-    /// Nothing fails any more, and what hung goes on.
-    pub fn heal(&self) {
-        self.desk.faults.heal();
-    }
-
-    /// Allows so many calls a second.
-    pub fn set_limits(&self, reads: u32, writes: u32) {
-        let mut limits = lock(&self.desk.limits);
-        (limits.reads, limits.writes) = (reads, writes);
-    }
-
-    /// Says so when to come again, in answers 429.
-    pub fn set_retry_after(&self, form: RetryAfter) {
-        lock(&self.desk.limits).retry_after = form;
-    }
-
-    /// Sends `X-RateLimit-Limit`, `-Remaining` and `-Reset` (a Unix time) with every answer.
-    pub fn send_limit_hints(&self) {
-        lock(&self.desk.limits).has_hints = true;
-    }
-
-    /// Grants the token these scopes, parted by spaces, and no others.
-    pub fn set_scopes(&self, scopes: &str) {
-        scopes.clone_into(&mut lock(&self.desk.token).scopes);
-    }
-
-    /// The token is dead: 401, and `{"active": false}` from `/v2/self`.
-    pub fn revoke_token(&self) {
-        lock(&self.desk.token).is_active = false;
-    }
-
-    /// The actor of what is written with the token.
-    #[must_use]
-    pub fn token_actor(&self) -> Actor {
-        lock(&self.desk.token).actor()
     }
 }
 

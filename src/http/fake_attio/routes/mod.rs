@@ -1,5 +1,6 @@
 //! Which answer belongs to which path (<https://docs.attio.com/rest-api/endpoint-reference>).
 
+mod hooks;
 mod meetings;
 mod names;
 mod talk;
@@ -27,6 +28,7 @@ impl World {
             "tasks" => self.answer_tasks(rest, call, by),
             "comments" => self.answer_comments(rest, call, by),
             "meetings" => self.answer_meetings(rest, call),
+            "webhooks" => self.answer_webhooks(rest, call, by),
             "activities" => self.answer_activities(rest, call),
             _ => Err(no_such_path(call)),
         }
