@@ -121,6 +121,12 @@ impl Intake {
         (Self { queue, routes, metrics, able }, batcher.run())
     }
 
+    /// Whether another message would be refused at once.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.queue.capacity() == 0
+    }
+
     /// Stores a message, and returns when it is committed, or at the deadline.
     pub async fn take(&self, message: VerifiedMessage, deadline: Instant) -> Taken {
         let source = message.source().as_str();
