@@ -93,6 +93,18 @@ async fn everything_that_people_do_makes_events_as_the_fixtures_show_them() {
 }
 
 #[tokio::test]
+async fn any_other_event_can_be_reported() {
+    let attio = TestAttio::start().await;
+    let recording = json!({
+        "meeting_id": "1d945262-d02f-43b2-ab99-45904cbbe772",
+        "call_recording_id": "099380ab-0059-432c-a027-24cc9b878f10",
+    });
+    let system = attio.by(Actor::system());
+    system.report("call-recording.created", recording, json!({})).unwrap();
+    assert_eq!(attio.events(), [fixture("call-recording.created")]);
+}
+
+#[tokio::test]
 async fn a_deleted_record_is_not_found_and_its_entries_are_gone() {
     let attio = TestAttio::start().await;
     attio.by(Actor::member(TOMASZ)).delete_record("deals", DEAL).unwrap();

@@ -50,6 +50,22 @@ async fn a_write_arrives_at_the_webhook_signed_with_the_secret_that_was_told_onc
 }
 
 #[tokio::test]
+async fn who_answers_every_event_with_a_write_is_sent_round_in_circles() {
+    let (attio, sink) = (TestAttio::start().await, Sink::start().await);
+    attio.add_webhook(&url(&sink), SECRET, None);
+    attio.by(Actor::member(INES)).set_value("deals", DEAL, "name", "round 0").unwrap();
+    for round in 1..4 {
+        sink.wait_until_taken(round).await;
+        let body = json!({"data": {"values": {"name": format!("round {round}")}}});
+        attio.patch(&format!("/v2/objects/deals/records/{DEAL}"), &body).await.ok();
+    }
+    sink.wait_until_taken(4).await;
+    let actors: Vec<_> =
+        sink.taken().iter().map(|it| it.json()["events"][0]["actor"]["type"].clone()).collect();
+    assert_eq!(actors, ["workspace-member", "api-token", "api-token", "api-token"]);
+}
+
+#[tokio::test]
 async fn what_is_not_answered_2xx_comes_again_with_the_same_key_and_another_message_with_another() {
     let (attio, sink) = (TestAttio::start().await, Sink::start().await);
     sink.next(2, &Reply::Status(503));
