@@ -10,6 +10,7 @@ mod actions;
 mod commands;
 mod dispatch;
 mod door;
+mod fake_attio;
 mod faults;
 mod house;
 mod intake;
