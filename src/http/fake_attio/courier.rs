@@ -171,27 +171,25 @@ impl Courier {
     }
 
     async fn deliver(&self, desk: &Desk, place: usize) {
-        let (retries, mut wait) = {
+        let (retries, mut wait, webhook_id) = {
             let state = lock(&self.state);
-            (state.retries, state.first_wait)
+            (state.retries, state.first_wait, state.messages[place].webhook_id.clone())
         };
         for left in (0..=retries).rev() {
             let status = self.try_once(place).await;
             let is_taken = status.is_some_and(|status| (200..300).contains(&status));
-            let delivery = match (is_taken, left) {
-                (true, _) => Delivery::Taken,
-                (false, 0) => Delivery::GivenUp,
-                (false, _) => Delivery::Open,
-            };
-            let webhook_id = self.note(place, status, delivery);
-            if delivery == Delivery::GivenUp {
+            let delivery = if is_taken {
+                Delivery::Taken
+            } else if left == 0 {
                 desk.degrade(&webhook_id);
-            }
+                Delivery::GivenUp
+            } else if desk.has_webhook(&webhook_id) {
+                Delivery::Open
+            } else {
+                Delivery::GivenUp
+            };
+            self.note(place, status, delivery);
             if delivery != Delivery::Open {
-                return;
-            }
-            if !desk.has_webhook(&webhook_id) {
-                self.end(place, Delivery::GivenUp);
                 return;
             }
             tokio::time::sleep(wait).await;
@@ -219,19 +217,13 @@ impl Courier {
         Some(request.send().await.ok()?.status().as_u16())
     }
 
-    /// Notes a try; whom it was for.
-    fn note(&self, place: usize, status: Option<u16>, delivery: Delivery) -> String {
+    /// Notes a try.
+    fn note(&self, place: usize, status: Option<u16>, delivery: Delivery) {
         let mut state = lock(&self.state);
         let message = &mut state.messages[place];
         message.tries.push(status);
-        let webhook_id = message.webhook_id.clone();
+        message.delivery = delivery;
         drop(state);
-        self.end(place, delivery);
-        webhook_id
-    }
-
-    fn end(&self, place: usize, delivery: Delivery) {
-        lock(&self.state).messages[place].delivery = delivery;
         self.changed.send_replace(());
     }
 }

@@ -3,10 +3,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
-    Failure, Options,
+    Failure, Options, TOKEN,
     actor::{Actor, By},
     call::Call,
     clock::Clock,
@@ -20,9 +20,6 @@ use super::{
     seen::Log,
     world::World,
 };
-
-/// The access token.
-pub(super) const TOKEN: &str = "fake-attio-token-0c1f7a5e2b9d4860";
 
 /// The connection is to be cut without an answer.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -84,22 +81,24 @@ impl Desk {
 
     /// Answers a call, or does to it what was ordered.
     pub(super) async fn answer(self: &Arc<Self>, call: &Call) -> Result<Reply, Cut> {
-        match self.faults.next(call) {
-            None => Ok(self.carry_out(call)),
-            Some(Failure::Error(status, code)) => {
+        let Some((failure, healed)) = self.faults.next(call) else {
+            return Ok(self.carry_out(call));
+        };
+        match failure {
+            Failure::Error(status, code) => {
                 Ok(Reply::error(status, code, "This call fails on request."))
             }
-            Some(Failure::Answer(status, headers, body)) => {
+            Failure::Answer(status, headers, body) => {
                 let owned = |(name, value): (&'static str, String)| (name.to_owned(), value);
                 Ok(Reply { status, headers: headers.into_iter().map(owned).collect(), body })
             }
-            Some(Failure::Limited(form, wait)) => Ok(limits::refuse(form, self.clock.now(), wait)),
-            Some(Failure::Hang) => {
-                self.faults.until_healed().await;
+            Failure::Limited(form, wait) => Ok(limits::refuse(form, self.clock.now(), wait)),
+            Failure::Hang => {
+                healed.wait().await;
                 Ok(self.carry_out(call))
             }
-            Some(Failure::Cut) => Err(Cut),
-            Some(Failure::CutAfter) => {
+            Failure::Cut => Err(Cut),
+            Failure::CutAfter => {
                 self.carry_out(call);
                 Err(Cut)
             }
@@ -117,19 +116,20 @@ impl Desk {
         reply
     }
 
-    /// Whether the call may be carried out, and in whose name.
+    /// In whose name the call is carried out; or what is answered at once.
     fn admit(&self, call: &Call) -> Result<Actor, Reply> {
         let token = lock(&self.token);
         let is_known = token.is_active && call.token.as_deref() == Some(TOKEN);
-        if call.path == "/v2/self" && call.token.is_some() {
-            let inactive = || serde_json::json!({"active": false});
-            return Err(if is_known { token.show() } else { inactive() }.into());
-        }
-        if !is_known {
+        // A dead token is told so with status 200.
+        let asks_who = call.path == "/v2/self" && call.token.is_some();
+        if !is_known && !asks_who {
             let message = "The access token is missing, unknown or revoked.";
             return Err(Reply::error(401, "unauthorized", message));
         }
         lock(&self.limits).admit(call.access(), self.clock.now())?;
+        if asks_who {
+            return Err(if is_known { token.show() } else { json!({"active": false}) }.into());
+        }
         if !scope::allow(&token.scopes, call) {
             let message = "The access token lacks the scope that this endpoint needs.";
             return Err(Reply::error(403, "unauthorized", message));

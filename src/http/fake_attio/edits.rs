@@ -163,6 +163,15 @@ impl Hand<'_> {
         })
     }
 
+    /// Makes an event of any type, for what the fake cannot do itself: the fields of `id` beside
+    /// the workspace's, and what stands beside `id`.
+    pub fn report(&self, event_type: &str, id: Value, beside: Value) -> Result<(), Refusal> {
+        self.edit(|world, by| {
+            world.tell(event_type, id, beside, by);
+            Ok(())
+        })
+    }
+
     pub(super) fn edit<T>(
         &self,
         change: impl FnOnce(&mut World, &By) -> Result<T, Refusal>,

@@ -37,13 +37,22 @@ struct Order {
 #[derive(Debug)]
 pub(super) struct Faults {
     orders: Mutex<Vec<Order>>,
-    /// How often everything was healed.
-    healed: watch::Sender<u64>,
+    healed: watch::Sender<()>,
+}
+
+/// Becomes true when everything is healed the next time.
+pub(super) struct Healed(watch::Receiver<()>);
+
+impl Healed {
+    pub(super) async fn wait(mut self) {
+        // An error means that the fake is gone, and with it whoever waits.
+        let _gone = self.0.changed().await;
+    }
 }
 
 impl Faults {
     pub(super) fn new() -> Self {
-        Self { orders: Mutex::default(), healed: watch::Sender::new(0) }
+        Self { orders: Mutex::default(), healed: watch::Sender::new(()) }
     }
 
     pub(super) fn order(&self, method: &str, path: &str, left: Option<usize>, failure: Failure) {
@@ -53,12 +62,13 @@ impl Faults {
 
     /// Forgets all orders, and lets go of the calls that hang.
     pub(super) fn heal(&self) {
-        lock(&self.orders).clear();
-        self.healed.send_modify(|times| *times += 1);
+        let mut orders = lock(&self.orders);
+        orders.clear();
+        self.healed.send_replace(());
     }
 
-    /// What is to become of this call.
-    pub(super) fn next(&self, call: &Call) -> Option<Failure> {
+    /// What is to become of this call, and what changes when everything is healed.
+    pub(super) fn next(&self, call: &Call) -> Option<(Failure, Healed)> {
         let mut orders = lock(&self.orders);
         let method = call.method.as_str();
         let place = orders.iter().position(|order| {
@@ -66,13 +76,7 @@ impl Faults {
         })?;
         let order = &mut orders[place];
         order.left = order.left.map(|left| left - 1);
-        Some(order.failure.clone())
-    }
-
-    /// Returns when everything is healed the next time.
-    pub(super) async fn until_healed(&self) {
-        let mut healed = self.healed.subscribe();
-        // An error means that the fake is gone, and with it whoever waits.
-        let _gone = healed.changed().await;
+        // Under the lock: whoever heals afterwards reaches this call too.
+        Some((order.failure.clone(), Healed(self.healed.subscribe())))
     }
 }

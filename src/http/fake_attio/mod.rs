@@ -55,6 +55,8 @@ pub use self::{
 };
 use self::{courier::Courier, desk::Desk};
 
+/// The access token that it takes.
+pub const TOKEN: &str = "fake-attio-token-0c1f7a5e2b9d4860";
 /// Ines Okafor, an admin, who made the token.
 pub const INES: &str = "57ba5b8d-fe49-4ae4-848f-7b28a3915d48";
 /// Tomasz Wren, a member.
@@ -136,7 +138,7 @@ impl FakeAttio {
     /// The access token that it takes.
     #[must_use]
     pub fn token(&self) -> &str {
-        desk::TOKEN
+        TOKEN
     }
 }
 

@@ -80,10 +80,15 @@ impl Log {
         lock(&self.calls).iter().filter(is_meant).cloned().collect()
     }
 
+    fn count(&self, method: &str, path: &str) -> usize {
+        let is_meant = |seen: &&Seen| fits(method, path, &seen.method, &seen.path);
+        lock(&self.calls).iter().filter(is_meant).count()
+    }
+
     /// Returns once so many were seen.
     pub(super) async fn wait_for(&self, method: &str, path: &str, count: usize) {
         let mut changes = self.changed.subscribe();
-        while self.to(method, path).len() < count && changes.changed().await.is_ok() {}
+        while self.count(method, path) < count && changes.changed().await.is_ok() {}
     }
 }
 
@@ -133,4 +138,39 @@ pub fn most_at_once(requests: &[Seen]) -> usize {
         requests.iter().filter(is_on).count()
     };
     requests.iter().map(|seen| overlaps(seen.started)).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Requests that began and ended so many milliseconds after a moment.
+    fn requests(times: &[(u64, u64)]) -> Vec<Seen> {
+        let moment = Instant::now();
+        let after = |milliseconds| moment + Duration::from_millis(milliseconds);
+        let seen = |(started, ended): &(u64, u64)| Seen {
+            method: "GET".to_owned(),
+            path: "/v2/tasks".to_owned(),
+            query: Vec::new(),
+            body: Value::Null,
+            access: Access::Read,
+            started: after(*started),
+            ended: Some(after(*ended)),
+            status: Some(200),
+        };
+        times.iter().map(seen).collect()
+    }
+
+    #[test]
+    fn the_busiest_second_may_begin_anywhere() {
+        let spread = [(0, 1), (900, 901), (1000, 1001), (1899, 1900), (1900, 1901), (5000, 5001)];
+        assert_eq!(most_in_a_second(&requests(&spread)), 3);
+        assert_eq!(most_in_a_second(&[]), 0);
+    }
+
+    #[test]
+    fn requests_are_there_at_once_while_none_of_them_has_ended() {
+        assert_eq!(most_at_once(&requests(&[(0, 10), (5, 15), (10, 20), (12, 13)])), 3);
+        assert_eq!(most_at_once(&requests(&[(0, 10), (10, 20), (20, 30)])), 1);
+    }
 }
