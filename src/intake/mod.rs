@@ -26,7 +26,7 @@ use crate::{
 use batcher::{Batcher, Incoming};
 
 /// Messages that may wait for their commit; beyond, they are refused at once.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 2048;
 
 /// How long a message whose commit is in doubt is settled for, when nobody waits for it any more:
 /// as long as a lease that it may have been born with.
