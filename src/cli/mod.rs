@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod completions;
 mod demo;
+mod explain;
 mod healthcheck;
 mod migrate;
 mod schema;
@@ -65,6 +66,7 @@ enum Command {
         #[arg(long)]
         ready: bool,
     },
+    Explain(explain::Explain),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -103,6 +105,9 @@ impl Cli {
                 with_config(&config, |config| migrate::run(&migrate, &config))
             }
             Command::Healthcheck { ready } => healthcheck::run(&config, ready),
+            Command::Explain(explain) => {
+                with_config(&config, |config| explain::run(&explain, &config))
+            }
             Command::Completions { shell } => completions::run(shell),
         }
     }

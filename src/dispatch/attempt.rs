@@ -237,6 +237,7 @@ fn log(
         Verdict::Dead(reason) => error!(ms, %reason, "dead"),
         Verdict::Postponed(_) => info!(ms, "cut off by the stop; given back"),
         Verdict::Skipped(reason) => info!(ms, %reason, "skipped"),
+        Verdict::Merged(into) => info!(ms, %into, "merged"),
         Verdict::Orphaned => {}
     }
 }

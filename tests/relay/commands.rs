@@ -3,6 +3,7 @@
 mod canaries;
 mod demo;
 mod documents;
+mod explain;
 mod program;
 
 use std::fs;
