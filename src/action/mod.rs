@@ -17,6 +17,7 @@ pub use crate::job::Job;
 use crate::{
     config::{self, ActionKind},
     mask, retry_after,
+    routing::template::{Kind, TemplateError},
 };
 
 /// A configured destination, ready to be used.
@@ -60,6 +61,20 @@ pub enum ActionError {
     /// The destination is gone for good: this event is refused, and the action pauses.
     #[error("{}", .0.what)]
     Gone(Failure),
+    /// There is nothing to send, and why: the destination was not asked.
+    #[error("{0}")]
+    Skipped(String),
+}
+
+impl ActionError {
+    /// A template of the field, such as `body`, could not be rendered.
+    pub(in crate::action) fn of_template(field: &str, error: &TemplateError) -> Self {
+        let what = format!("the {field} template: {error}");
+        match error.kind {
+            Kind::Empty => Self::Skipped(what),
+            Kind::Wrong => Self::Refused(Failure { what, ..Failure::default() }),
+        }
+    }
 }
 
 /// What is known of a failed attempt. Holds no secret.

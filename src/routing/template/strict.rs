@@ -1,11 +1,24 @@
-//! Keeps undefined values out of texts where the engine would let them pass, and escapes values.
+//! Keeps undefined values out of texts where the engine would let them pass, escapes values,
+//! and counts what is written.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    error::Error as _,
+    fmt::{self, Write},
+};
 
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, Value, filters,
     value::{Rest, ValueKind},
 };
+
+use super::{Kind, TemplateError, operators::Problem, program::FUEL};
+
+/// The longest text that is made, in bytes.
+pub(super) const LONGEST: usize = 256 * 1024;
+
+/// The most that is written on the way there, in bytes: what a macro makes is written twice.
+const MOST_WRITTEN: usize = 4 * LONGEST;
 
 /// More levels than any event has.
 const DEEPEST: usize = 200;
@@ -45,20 +58,44 @@ fn strict(
     }
 }
 
+/// How much a run has written, in bytes.
+struct Written(usize);
+
+/// Writes until it is too much.
+struct Counting<'o, 'w> {
+    out: &'o mut Output<'w>,
+    written: usize,
+}
+
+impl Write for Counting<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.written += text.len();
+        if self.written > MOST_WRITTEN {
+            return Err(fmt::Error);
+        }
+        self.out.write_str(text)
+    }
+}
+
 fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
     // What the engine hands over as undefined is the missing `else` of an expression: empty.
-    if value.is_undefined() {
+    if value.is_undefined() || value.is_none() {
         return Ok(());
     }
     refuse_undefined(value, 0)?;
+    let written = state.get_or_insert_extension(Written(0)).0;
+    let mut out = Counting { out, written };
     if value.is_safe() || !matches!(state.auto_escape(), AutoEscape::Custom(_)) {
-        return Ok(write!(out, "{value}")?);
+        write!(out, "{value}")?;
+    } else {
+        let text = value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
+        escape_for_slack(&mut out, &text)?;
     }
-    let text = value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
-    Ok(escape_for_slack(out, &text)?)
+    state.get_or_insert_extension(Written(0)).0 = out.written;
+    Ok(())
 }
 
-fn escape_for_slack(out: &mut Output, text: &str) -> std::fmt::Result {
+fn escape_for_slack(out: &mut impl Write, text: &str) -> fmt::Result {
     let mut rest = text;
     while let Some(at) = rest.find(['&', '<', '>']) {
         out.write_str(&rest[..at])?;
@@ -70,6 +107,40 @@ fn escape_for_slack(out: &mut Output, text: &str) -> std::fmt::Result {
         rest = &rest[at + 1..];
     }
     out.write_str(rest)
+}
+
+/// The engine's error, told in our words.
+pub(super) fn told(error: &Error, source: &str) -> TemplateError {
+    let offset = error.range().map(|range| range.start);
+    let problem = problem(error.source());
+    let message = match (problem, error.kind(), error.detail()) {
+        (Some(problem), ..) => problem.to_string(),
+        (_, ErrorKind::OutOfFuel, _) => format!("takes more than {FUEL} steps"),
+        (_, ErrorKind::WriteFailure, _) => too_long(),
+        (_, kind, Some(detail)) => format!("{kind}: {detail}"),
+        (_, kind, None) => kind.to_string(),
+    };
+    let told = TemplateError::at(source, offset, message);
+    match problem {
+        Some(Problem::Empty(_)) => TemplateError { kind: Kind::Empty, ..told },
+        _ => told,
+    }
+}
+
+/// Our own problem among the causes.
+fn problem<'e>(mut cause: Option<&'e (dyn std::error::Error + 'static)>) -> Option<&'e Problem> {
+    while let Some(error) = cause {
+        if let Some(problem) = error.downcast_ref() {
+            return Some(problem);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// What is said of a text that gets too long.
+pub(super) fn too_long() -> String {
+    format!("makes more than {LONGEST} bytes")
 }
 
 fn refuse_undefined(value: &Value, depth: usize) -> Result<(), Error> {
