@@ -7,11 +7,13 @@
 mod event;
 mod names;
 mod strict;
+mod value;
 
 use std::io;
 
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 
+pub use self::value::{Content, ValueTemplate};
 use crate::job::Job;
 
 /// The names that every template may use.
@@ -34,6 +36,8 @@ pub enum Escape {
     Nothing,
     /// `&`, `<` and `>`, after <https://docs.slack.dev/messaging/formatting-message-text>.
     Slack,
+    /// Each value becomes JSON; only for templates that are one expression.
+    Json,
 }
 
 /// A template that has passed every check that can be made without an event.
@@ -167,10 +171,15 @@ fn environment(escape: Escape) -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     match escape {
-        Escape::Nothing => environment.set_auto_escape_callback(|_| AutoEscape::None),
+        Escape::Nothing | Escape::Json => {
+            environment.set_auto_escape_callback(|_| AutoEscape::None);
+        }
         Escape::Slack => environment.set_auto_escape_callback(|_| strict::slack()),
     }
     strict::install(&mut environment);
+    if escape == Escape::Json {
+        environment.set_formatter(strict::format_as_json);
+    }
     environment
 }
 
@@ -178,7 +187,7 @@ fn environment(escape: Escape) -> Environment<'static> {
 mod tests {
     use super::*;
 
-    fn job(json: &str) -> Job {
+    pub(super) fn job(json: &str) -> Job {
         Job {
             idempotency_key: uuid::Uuid::nil(),
             route: "to-slack".into(),

@@ -58,6 +58,26 @@ fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Erro
     Ok(escape_for_slack(out, &text)?)
 }
 
+/// Writes a value as JSON; JSON that a filter such as `tojson` made stays as it is.
+pub(super) fn format_as_json(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
+    if value.is_undefined() {
+        return Ok(out.write_str("null")?);
+    }
+    refuse_undefined(value, 0)?;
+    let made = value.as_str().filter(|text| value.is_safe() && is_json(text));
+    if let Some(json) = made {
+        return Ok(out.write_str(json)?);
+    }
+    let json = serde_json::to_string(value).map_err(|error| {
+        Error::new(ErrorKind::BadSerialization, "the value cannot stand in JSON").with_source(error)
+    })?;
+    Ok(out.write_str(&json)?)
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
 fn escape_for_slack(out: &mut Output, text: &str) -> std::fmt::Result {
     let mut rest = text;
     while let Some(at) = rest.find(['&', '<', '>']) {
