@@ -6,7 +6,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
+pub use self::warehouse::{PostgresAction, TableName};
 use crate::name::{ActionName, RouteName, SourceName};
+
+mod warehouse;
 
 /// A configuration in which every check has passed.
 #[derive(Debug, Clone)]
@@ -133,6 +136,8 @@ pub enum ActionKind {
     Http(HttpAction),
     /// A Slack message.
     Slack(SlackAction),
+    /// A row in a Postgres table.
+    Postgres(PostgresAction),
     /// A line in the log.
     Log(LogAction),
 }

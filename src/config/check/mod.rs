@@ -20,6 +20,7 @@ use super::{
 mod action;
 mod event_type;
 mod http;
+mod postgres;
 mod route;
 mod server;
 mod slack;
