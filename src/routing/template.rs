@@ -187,7 +187,7 @@ fn environment(escape: Escape) -> Environment<'static> {
 mod tests {
     use super::*;
 
-    pub(super) fn job(json: &str) -> Job {
+    fn job(json: &str) -> Job {
         Job {
             idempotency_key: uuid::Uuid::nil(),
             route: "to-slack".into(),
