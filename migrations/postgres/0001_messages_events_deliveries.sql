@@ -3,8 +3,12 @@
 -- No foreign keys: the rows of one message are written by one statement and removed by one, and
 -- each check would cost a look-up for every row on the way in.
 
--- Closed sets are domains and not CHECKs of their tables: the executor reads a table's CHECKs anew
--- for every statement, and lists of words are the dearest to read. For clients they are text.
+-- What one column alone may say is a domain and not a CHECK of its table: the executor reads a
+-- table's CHECKs anew for every statement, a domain's once for each connection. Clients see the
+-- types beneath.
+CREATE DOMAIN digest AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN tally AS integer CHECK (VALUE >= 0);
+CREATE DOMAIN extent AS integer CHECK (VALUE > 0);
 CREATE DOMAIN message_status AS text CHECK (VALUE IN ('accepted', 'quarantined'));
 CREATE DOMAIN delivery_state AS text
     CHECK (VALUE IN ('open', 'succeeded', 'skipped', 'dead', 'discarded'));
@@ -14,7 +18,7 @@ CREATE DOMAIN attempt_result AS text
 
 CREATE TABLE messages (
     id          uuid        NOT NULL PRIMARY KEY,
-    dedup       bytea       NOT NULL,
+    dedup       digest      NOT NULL,
     source      text        NOT NULL,
     webhook_id  text,
     key         bytea,
@@ -22,7 +26,6 @@ CREATE TABLE messages (
     status      message_status NOT NULL,
     reason      text,
     body        bytea       NOT NULL,
-    CONSTRAINT dedup_is_a_hash CHECK (octet_length(dedup) = 32),
     CONSTRAINT quarantined_says_why CHECK ((status = 'quarantined') = (reason IS NOT NULL))
 );
 CREATE UNIQUE INDEX messages_dedup ON messages (dedup);
@@ -50,9 +53,8 @@ CREATE TABLE events (
     list_id      text,
     entry_id     text,
     attribute_id text,
-    body_start   integer  NOT NULL,
-    body_length  integer  NOT NULL,
-    CONSTRAINT lies_in_the_body CHECK (body_start >= 0 AND body_length > 0)
+    body_start   tally    NOT NULL,
+    body_length  extent   NOT NULL
 );
 
 COMMENT ON TABLE events IS 'Things that happened in Attio: 0 to n for each message. Texts are cut at 256 characters, U+0000 replaced.';
@@ -80,14 +82,13 @@ CREATE TABLE deliveries (
     held            delivery_hold,
     due_at          timestamptz NOT NULL,
     owner           uuid,
-    lease_no        integer     NOT NULL DEFAULT 0,
-    lost            integer     NOT NULL DEFAULT 0,
-    tries           integer     NOT NULL DEFAULT 0,
+    lease_no        tally       NOT NULL DEFAULT 0,
+    lost            tally       NOT NULL DEFAULT 0,
+    tries           tally       NOT NULL DEFAULT 0,
     order_key       bytea,
     idempotency_key uuid        NOT NULL,
     ended_at        timestamptz,
     reason          text,
-    CONSTRAINT counts_count CHECK (lease_no >= 0 AND lost >= 0 AND tries >= 0),
     -- One CHECK for all that an open row and an ended row may say: each one costs anew.
     CONSTRAINT says_one_thing CHECK (
         CASE WHEN state = 'open'
@@ -143,7 +144,7 @@ COMMENT ON COLUMN order_keys.pending IS 'Open deliveries of the key; all but one
 CREATE TABLE attempts (
     delivery_id uuid        NOT NULL,
     lease_no    integer     NOT NULL,
-    number      integer     NOT NULL CHECK (number > 0),
+    number      extent      NOT NULL,
     started_at  timestamptz,
     duration_us bigint      CHECK (duration_us >= 0),
     result      attempt_result NOT NULL,

@@ -13,9 +13,9 @@ use std::{
 pub use self::{
     alone::{admin_listen, secret},
     meant::{
-        Action, ActionKind, ActorPattern, Alerts, Attio, Config, HttpAction, LogAction, OrderBy,
-        PostgresAction, Rate, Retry, Route, Server, SigningKey, SlackAction, SlackTarget, Source,
-        Store, TableName, Tls, Worker,
+        Action, ActionKind, ActorPattern, Alerts, Attio, Config, Debounce, HttpAction, LogAction,
+        Name, OrderBy, PostgresAction, Rate, Reconcile, Retry, Route, Server, SigningKey,
+        SlackAction, SlackTarget, Source, Store, TableName, Tls, Worker,
     },
     problem::{Problem, Problems, Severity},
     schema::json_schema,

@@ -6,6 +6,7 @@
 mod activity;
 mod answer;
 mod body;
+pub mod fake_attio;
 pub mod health;
 pub mod listener;
 mod receive;

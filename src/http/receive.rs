@@ -172,6 +172,11 @@ impl Door {
             Ok(claimed) => claimed,
             Err(error) => return Outcome::untrusted(error),
         };
+        // Under more load than can be taken, each refusal must cost little: neither the body is
+        // looked at nor the signature.
+        if self.intake.is_full() {
+            return Outcome::refused(Answer::Unavailable, "unavailable");
+        }
         let DoorLimits { body_limit, memory, ack_timeout } = &self.limits;
         let body_deadline = head_at + BODY_TIMEOUT;
         let read = match body::read(body, declared, *body_limit, memory, body_deadline).await {

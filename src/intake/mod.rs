@@ -20,13 +20,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    dispatch::Dispatch, routing::RouteTable, signature::VerifiedMessage, store::Lane,
-    telemetry::Metrics,
+    attio::catalog, dispatch::Dispatch, routing::RouteTable, signature::VerifiedMessage,
+    store::Lane, telemetry::Metrics,
 };
 use batcher::{Batcher, Incoming};
 
 /// Messages that may wait for their commit; beyond, they are refused at once.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 2048;
 
 /// How long a message whose commit is in doubt is settled for, when nobody waits for it any more:
 /// as long as a lease that it may have been born with.
@@ -78,6 +78,7 @@ pub struct Taken {
 pub struct Intake {
     queue: mpsc::Sender<Incoming>,
     routes: Arc<RouteTable>,
+    catalog: catalog::Shared,
     metrics: Arc<Metrics>,
     able: Able,
 }
@@ -103,6 +104,7 @@ impl Intake {
     /// store does not answer, at `give_up`.
     pub fn new(
         routes: Arc<RouteTable>,
+        catalog: catalog::Shared,
         dispatch: &Dispatch,
         lane: Lane,
         metrics: Arc<Metrics>,
@@ -118,7 +120,13 @@ impl Intake {
             able.clone(),
             give_up.clone(),
         );
-        (Self { queue, routes, metrics, able }, batcher.run())
+        (Self { queue, routes, catalog, metrics, able }, batcher.run())
+    }
+
+    /// Whether another message would be refused at once.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.queue.capacity() == 0
     }
 
     /// Stores a message, and returns when it is committed, or at the deadline.
@@ -129,7 +137,7 @@ impl Intake {
         if message.key().is_none() {
             self.metrics.missing_key.with([source]).increment(1);
         }
-        let planned = plan::plan(&message, &self.routes);
+        let planned = plan::plan(&message, &self.routes, &self.catalog.current());
         let refused = Taken {
             result: Err(Unavailable),
             message: planned.id,

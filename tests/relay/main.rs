@@ -7,9 +7,11 @@
 #![expect(clippy::float_cmp, reason = "counters count in whole numbers, which floats hold exactly")]
 
 mod actions;
+mod attio;
 mod commands;
 mod dispatch;
 mod door;
+mod fake_attio;
 mod faults;
 mod house;
 mod intake;

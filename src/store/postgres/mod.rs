@@ -58,6 +58,7 @@ impl Postgres {
         Lane {
             connection: Connection::new(self.options.clone(), kind, deadline),
             process: self.process,
+            careful: 0,
         }
     }
 
@@ -75,6 +76,8 @@ impl Postgres {
 pub struct Lane {
     connection: Connection,
     process: Uuid,
+    /// Batches in which known messages are still to be expected; see `record`.
+    careful: u32,
 }
 
 impl Lane {
@@ -86,7 +89,9 @@ impl Lane {
 
     pub(super) async fn record(&mut self, batch: &[&NewMessage]) -> Result<Vec<Uuid>, StoreError> {
         let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| record::record(db, self.process, batch).await).await;
+        let (process, careful) = (self.process, &mut self.careful);
+        let result =
+            open.bounded(async |db| record::record(db, process, batch, careful).await).await;
         self.connection.settle(open, result)
     }
 

@@ -1,13 +1,54 @@
 //! The way in: one statement for a whole batch.
+//!
+//! Nearly every message is new, so a batch is first written as if all were: that spares the look
+//! for what is known already and the joins that follow from it. Where one is known after all, the
+//! unique index ends the statement, nothing is written, and the careful one takes the batch.
 
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use sqlx::postgres::{PgConnection, types::PgRecordEncoder};
+use sqlx::postgres::{PgConnection, PgQueryResult, types::PgRecordEncoder};
 use uuid::Uuid;
 
 use super::row::{Row, row_type};
 use crate::store::{BoxError, Existing, NewDelivery, NewEvent, NewMessage, micros};
+
+/// Batches that are written carefully at once after one that held a known message: duplicates come
+/// in bursts.
+const CAREFUL: u32 = 64;
+
+/// For one new message with one event and one delivery: what a quiet server gets all the time.
+const RECORD_ONE: &str = "-- store::postgres::record_one
+WITH message AS (
+    INSERT INTO messages (id, dedup, source, webhook_id, key, received_at, status, body)
+    VALUES ($1, $2, $3, $4, $5, $6, 'accepted', $7)
+), event AS (
+    INSERT INTO events (id, message_id, type, actor_type, actor_id, workspace_id, object_id,
+                        record_id, list_id, entry_id, attribute_id, body_start, body_length)
+    VALUES ($8, $1, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+)
+INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at, owner, lease_no)
+VALUES ($20, $8, $21, $22, $20, now() + $23::bigint * interval '1 microsecond', $24, $25)";
+
+/// For new messages whose deliveries are in no order.
+const RECORD_NEW: &str = "-- store::postgres::record_new
+WITH new_messages AS (
+    INSERT INTO messages (id, dedup, source, webhook_id, key, received_at, status, reason, body)
+    SELECT id, dedup, source, webhook_id, key, received_at,
+           CASE WHEN reason IS NULL THEN 'accepted' ELSE 'quarantined' END,
+           reason, body
+    FROM unnest($1::new_message[])
+), new_events AS (
+    INSERT INTO events (id, message_id, type, actor_type, actor_id, workspace_id, object_id,
+                        record_id, list_id, entry_id, attribute_id, body_start, body_length)
+    SELECT * FROM unnest($2::new_event[])
+)
+INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at, owner, lease_no)
+SELECT id, event_id, route, action, id,
+       now() + coalesce(lease_us, 0) * interval '1 microsecond',
+       CASE WHEN lease_us IS NOT NULL THEN $4::uuid END,
+       CASE WHEN lease_us IS NOT NULL THEN 1 ELSE 0 END
+FROM unnest($3::new_delivery[])";
 
 /// Writes messages, and events and deliveries for the new ones only. Returns the ids of the new.
 ///
@@ -142,30 +183,121 @@ fn offset(bytes: usize) -> i32 {
     i32::try_from(bytes).expect("bodies are bounded by body_limit")
 }
 
+/// The rows of a batch, in the order in which they are written.
+struct Rows<'a> {
+    messages: Vec<MessageRow<'a>>,
+    events: Vec<EventRow<'a>>,
+    deliveries: Vec<DeliveryRow<'a>>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(batch: &[&'a NewMessage]) -> Self {
+        let mut messages: Vec<_> = batch.iter().map(|&message| MessageRow(message)).collect();
+        messages.sort_unstable_by_key(|row| row.0.dedup);
+        let (mut events, mut deliveries) = (Vec::new(), Vec::new());
+        for message in batch {
+            for event in &message.events {
+                events.push(EventRow(message.id, event));
+                let rows = event.deliveries.iter();
+                deliveries.extend(rows.map(|delivery| DeliveryRow(message.id, event.id, delivery)));
+            }
+        }
+        Self { messages, events, deliveries }
+    }
+
+    fn are_ordered(&self) -> bool {
+        self.deliveries.iter().any(|row| row.2.order_key.is_some())
+    }
+
+    /// Writes all of them; an error when any message is known.
+    async fn write_as_new(
+        &self,
+        db: &mut PgConnection,
+        process: Uuid,
+    ) -> Result<PgQueryResult, sqlx::Error> {
+        if let ([message], [event], [delivery]) =
+            (&self.messages[..], &self.events[..], &self.deliveries[..])
+            && message.0.quarantined.is_none()
+        {
+            return write_one(db, process, message.0, event.1, delivery.2).await;
+        }
+        sqlx::query(RECORD_NEW)
+            .bind(&self.messages)
+            .bind(&self.events)
+            .bind(&self.deliveries)
+            .bind(process)
+            .execute(db)
+            .await
+    }
+
+    /// Writes those that are new.
+    async fn write(self, db: &mut PgConnection, process: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
+        sqlx::query_scalar(if self.are_ordered() { RECORD_ORDERED } else { RECORD })
+            .bind(self.messages)
+            .bind(self.events)
+            .bind(self.deliveries)
+            .bind(process)
+            .fetch_one(db)
+            .await
+    }
+}
+
+async fn write_one(
+    db: &mut PgConnection,
+    process: Uuid,
+    message: &NewMessage,
+    NewEvent { id, event, .. }: &NewEvent,
+    delivery: &NewDelivery,
+) -> Result<PgQueryResult, sqlx::Error> {
+    let subject = &event.subject;
+    sqlx::query(RECORD_ONE)
+        .bind(message.id)
+        .bind(message.dedup.as_slice())
+        .bind(message.source.as_str())
+        .bind(message.webhook_id.as_deref())
+        .bind(message.key.as_deref())
+        .bind(message.received_at)
+        .bind(&message.body[..])
+        .bind(*id)
+        .bind(event.event_type.as_str())
+        .bind(event.actor_type.as_deref())
+        .bind(event.actor_id.as_deref())
+        .bind(event.workspace_id.as_deref())
+        .bind(subject.object_id.as_deref())
+        .bind(subject.record_id.as_deref())
+        .bind(subject.list_id.as_deref())
+        .bind(subject.entry_id.as_deref())
+        .bind(event.attribute_id.as_deref())
+        .bind(offset(event.span.start))
+        .bind(offset(event.span.len()))
+        .bind(delivery.id)
+        .bind(delivery.route.as_str())
+        .bind(delivery.action.as_str())
+        .bind(delivery.lease.map_or(0, micros))
+        .bind(delivery.lease.map(|_| process))
+        .bind(i32::from(delivery.lease.is_some()))
+        .execute(db)
+        .await
+}
+
+/// Writes a batch, all or nothing. Returns the ids of the messages that were new. `careful` counts
+/// the batches in which known messages are still to be expected.
 pub(super) async fn record(
     db: &mut PgConnection,
     process: Uuid,
     batch: &[&NewMessage],
+    careful: &mut u32,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    let mut messages: Vec<MessageRow<'_>> =
-        batch.iter().map(|&message| MessageRow(message)).collect();
-    messages.sort_unstable_by_key(|row| row.0.dedup);
-    let (mut events, mut deliveries) = (Vec::new(), Vec::new());
-    for message in batch {
-        for event in &message.events {
-            events.push(EventRow(message.id, event));
-            let rows = event.deliveries.iter();
-            deliveries.extend(rows.map(|delivery| DeliveryRow(message.id, event.id, delivery)));
+    let rows = Rows::new(batch);
+    if *careful == 0 && !rows.are_ordered() {
+        match rows.write_as_new(db, process).await {
+            Ok(_) => return Ok(batch.iter().map(|message| message.id).collect()),
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => *careful = CAREFUL,
+            Err(error) => return Err(error),
         }
     }
-    let is_ordered = deliveries.iter().any(|row| row.2.order_key.is_some());
-    sqlx::query_scalar(if is_ordered { RECORD_ORDERED } else { RECORD })
-        .bind(messages)
-        .bind(events)
-        .bind(deliveries)
-        .bind(process)
-        .fetch_one(db)
-        .await
+    *careful = careful.saturating_sub(1);
+    rows.write(db, process).await
 }
 
 /// The rows that stand under the given `dedup`s. A statement of its own: `RETURNING` after

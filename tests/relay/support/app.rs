@@ -149,6 +149,7 @@ pub fn environment(name: &str) -> Option<String> {
     let value = match name {
         "SECRET" => SECRET,
         "OLD_SECRET" => OLD_SECRET,
+        "ATTIO_TOKEN" => attio_relay::http::fake_attio::TOKEN,
         "SIGNING" => "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
         _ => return None,
     };

@@ -4,6 +4,7 @@ pub mod app;
 pub mod client;
 pub mod cluster;
 pub mod database;
+pub mod fake_attio;
 pub mod message;
 pub mod process;
 pub mod proxy;
