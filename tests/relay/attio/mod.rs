@@ -19,6 +19,7 @@ mod limits;
 mod lookups;
 mod repeats;
 mod secrets;
+mod writes;
 
 const DEAL: &str = "/v2/objects/deals/records/04162223-4cbb-465a-9aa1-70815956f705";
 const SECOND: Duration = Duration::from_secs(1);
