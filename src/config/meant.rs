@@ -6,10 +6,14 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
-pub use self::route::{ActorPattern, Debounce, Name, OrderBy, Route};
+pub use self::{
+    route::{ActorPattern, Debounce, Name, OrderBy, Route},
+    warehouse::{PostgresAction, TableName},
+};
 use crate::name::{ActionName, SourceName};
 
 mod route;
+mod warehouse;
 
 /// A configuration in which every check has passed.
 #[derive(Debug, Clone)]
@@ -140,6 +144,8 @@ pub enum ActionKind {
     Http(HttpAction),
     /// A Slack message.
     Slack(SlackAction),
+    /// A row in a Postgres table.
+    Postgres(PostgresAction),
     /// A line in the log.
     Log(LogAction),
 }

@@ -41,12 +41,14 @@ mod rewrite;
 mod strict;
 #[cfg(test)]
 mod tests;
+mod value;
 mod values;
 
 pub(in crate::routing) use path::Path;
 pub use path::UsedAttribute;
 pub(in crate::routing) use program::Program;
 
+pub use self::value::{Content, ValueTemplate};
 use super::Needs;
 use crate::job::Job;
 
@@ -77,6 +79,8 @@ pub enum Escape {
     Nothing,
     /// `&`, `<` and `>`, after <https://docs.slack.dev/messaging/formatting-message-text>.
     Slack,
+    /// Each value becomes JSON; only for templates that are one expression.
+    Json,
 }
 
 /// A template that has passed every check that can be made without an event.

@@ -4,7 +4,7 @@ mod canaries;
 mod demo;
 mod documents;
 mod explain;
-mod program;
+pub mod program;
 
 use std::fs;
 

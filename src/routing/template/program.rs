@@ -192,13 +192,16 @@ fn environment(escape: Escape) -> Environment<'static> {
     environment.set_auto_escape_callback(move |_| escape.mode());
     strict::install(&mut environment);
     operators::install(&mut environment);
+    if escape == Escape::Json {
+        environment.set_formatter(strict::format_as_json);
+    }
     environment
 }
 
 impl Escape {
     fn mode(self) -> AutoEscape {
         match self {
-            Self::Nothing => AutoEscape::None,
+            Self::Nothing | Self::Json => AutoEscape::None,
             Self::Slack => strict::slack(),
         }
     }

@@ -95,6 +95,32 @@ fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Erro
     Ok(())
 }
 
+/// Writes a value as JSON; JSON that a filter such as `tojson` made stays as it is.
+pub(super) fn format_as_json(
+    out: &mut Output,
+    state: &mut State,
+    value: &Value,
+) -> Result<(), Error> {
+    let written = state.get_or_insert_extension(Written(0)).0;
+    let mut out = Counting { out, written };
+    if value.is_undefined() {
+        return Ok(out.write_str("null")?);
+    }
+    refuse_undefined(value, 0)?;
+    let made = value.as_str().filter(|text| value.is_safe() && is_json(text));
+    if let Some(json) = made {
+        return Ok(out.write_str(json)?);
+    }
+    let json = serde_json::to_string(value).map_err(|error| {
+        Error::new(ErrorKind::BadSerialization, "the value cannot stand in JSON").with_source(error)
+    })?;
+    Ok(out.write_str(&json)?)
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
 fn escape_for_slack(out: &mut impl Write, text: &str) -> fmt::Result {
     let mut rest = text;
     while let Some(at) = rest.find(['&', '<', '>']) {
