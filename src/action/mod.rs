@@ -18,7 +18,10 @@ pub use crate::job::Job;
 use crate::{
     config::{self, ActionKind},
     mask, retry_after,
-    routing::template::{Kind, TemplateError},
+    routing::{
+        Needs,
+        template::{Kind, TemplateError},
+    },
 };
 
 /// A configured destination, ready to be used.
@@ -134,6 +137,17 @@ impl Action {
         match self {
             Self::Postgres(postgres) => postgres.check_online().await,
             Self::Http(_) | Self::Slack(_) | Self::Log(_) => Ok(()),
+        }
+    }
+
+    /// What its templates need to have looked up.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        match self {
+            Self::Http(http) => http.needs(),
+            Self::Slack(slack) => slack.needs(),
+            Self::Log(log) => log.needs(),
+            Self::Postgres(postgres) => postgres.needs(),
         }
     }
 

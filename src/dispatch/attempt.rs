@@ -13,6 +13,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::{
     Leased, Runner, Shared, Slot,
     outcome::{Origin, Report},
+    ready::ready,
     retry,
 };
 use crate::{
@@ -53,7 +54,7 @@ pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
         slot.unused();
         (verdict, None)
     } else {
-        attempt(&shared, runner, &claimed, slot).instrument(span).await
+        ready_or_not(&shared, runner, &claimed, leased.until, slot).instrument(span).await
     };
     let outcome = Outcome {
         id: claimed.id,
@@ -99,15 +100,34 @@ fn reason_not_to(
     None
 }
 
+/// Makes the attempt when everything for it is there; the lease must still outlast it then.
+async fn ready_or_not(
+    shared: &Shared,
+    runner: &Runner,
+    claimed: &Claimed,
+    until: Instant,
+    slot: Slot,
+) -> (Verdict, Option<Attempt>) {
+    let verdict = match ready(shared, runner, claimed, until).await {
+        Ok(job) => match reason_not_to(shared, runner, claimed, until) {
+            None => return attempt(shared, runner, claimed, &job, slot).await,
+            Some(verdict) => verdict,
+        },
+        Err(verdict) => verdict,
+    };
+    slot.unused();
+    (verdict, None)
+}
+
 async fn attempt(
     shared: &Shared,
     runner: &Runner,
     claimed: &Claimed,
+    job: &Job,
     slot: Slot,
 ) -> (Verdict, Option<Attempt>) {
-    let job = job(claimed);
     let started = Instant::now();
-    let perform = AssertUnwindSafe(runner.action.perform(&job)).catch_unwind();
+    let perform = AssertUnwindSafe(runner.action.perform(job)).catch_unwind();
     let ending = tokio::select! {
         done = tokio::time::timeout(runner.timeout + GRACE, perform) => match done {
             Ok(Ok(Ok(done))) => Ending::Done(done),
@@ -140,20 +160,6 @@ async fn attempt(
         answer: failure.answer,
     };
     (verdict, Some(attempt))
-}
-
-fn job(claimed: &Claimed) -> Job {
-    Job {
-        idempotency_key: claimed.idempotency_key,
-        route: claimed.route.clone(),
-        event_id: claimed.event.id,
-        event_type: claimed.event.event_type.clone(),
-        source: claimed.event.source.clone(),
-        received_at: claimed.event.received_at,
-        json: claimed.event.json.clone(),
-        attempt: claimed.tries + 1,
-        values: Arc::default(),
-    }
 }
 
 /// Decides what becomes of the delivery, and tells the breaker.
@@ -249,6 +255,6 @@ fn log(
 }
 
 /// A text that every store takes and every log shows in one line.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars().take(ERROR_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -66,8 +66,10 @@ pub struct About<'a> {
     pub json: &'a [u8],
     /// The source of its message.
     pub source: &'a SourceName,
-    /// When its message arrived; of several that were merged, the first one's.
+    /// When its message arrived.
     pub received_at: OffsetDateTime,
+    /// When the first of the messages arrived that it stands for.
+    pub since: OffsetDateTime,
     /// The attributes that changed: its own, and those of events that were merged into it.
     pub changed: &'a [String],
 }
@@ -228,7 +230,7 @@ impl Enrich {
             // Attio keeps no history of attributes that it fills itself: what it was is not known.
             let former = match self.board(history, about.received_at).await {
                 Ok((_, history)) => match history.as_ref() {
-                    Some(Value::Array(items)) => value::former(items, about.received_at),
+                    Some(Value::Array(items)) => value::former(items, about.since),
                     _ => Value::Null,
                 },
                 Err(Setback::Never(_)) => Value::Null,
