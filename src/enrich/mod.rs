@@ -27,7 +27,7 @@ use crate::{
     job::Values,
     name::SourceName,
     routing::Needs,
-    store::{Desk, Snapshot, SnapshotKind},
+    store::{Desk, Snapshot, SnapshotKind, StoreError},
     telemetry::error_text,
 };
 use away::Away;
@@ -38,7 +38,7 @@ use thing::{Found, Owner, Thing};
 const SOON: Duration = Duration::from_secs(1);
 
 /// A token that may not look is asked again after so long: somebody has to mend it.
-const DENIED: Duration = Duration::from_secs(60);
+const DENIED: Duration = Duration::from_mins(1);
 
 /// Looks things up. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -134,8 +134,10 @@ impl Enrich {
         let kinds = kinds(needs);
         let keeps = !self.0.forgetful.contains(about.source);
         if keeps {
-            let kept = self.0.desk.snapshots(about.id).await.map_err(away_store)?;
-            kept.iter().for_each(|snapshot| place(&mut values, snapshot));
+            let kept = self.0.desk.snapshots(about.id).await.map_err(|error| away_store(&error))?;
+            for snapshot in &kept {
+                place(&mut values, snapshot);
+            }
         }
         let mut found = Vec::new();
         for kind in kinds {
@@ -152,8 +154,10 @@ impl Enrich {
         }
         if keeps && !found.is_empty() {
             // Another route's look-up may have been kept first: all see the same.
-            let standing = self.0.desk.keep(found).await.map_err(away_store)?;
-            standing.iter().for_each(|snapshot| place(&mut values, snapshot));
+            let standing = self.0.desk.keep(found).await.map_err(|error| away_store(&error))?;
+            for snapshot in &standing {
+                place(&mut values, snapshot);
+            }
         }
         Ok(values)
     }
@@ -294,8 +298,8 @@ fn workspace(catalog: &Catalog) -> Value {
     })
 }
 
-fn away_store(error: crate::store::StoreError) -> Setback {
-    Setback::Later { reason: "store", what: error_text(&error), wait: SOON }
+fn away_store(error: &StoreError) -> Setback {
+    Setback::Later { reason: "store", what: error_text(error), wait: SOON }
 }
 
 fn kinds(needs: Needs) -> impl Iterator<Item = SnapshotKind> {
