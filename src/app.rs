@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::{
     action::TemplateProblem,
     admin,
+    attio::catalog,
     config::Config,
     dispatch::Dispatch,
     http::{
@@ -200,10 +201,11 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
         store.lane(LaneKind::Outcome, QUEUE_DEADLINE),
         Arc::clone(&metrics),
     )?;
+    let catalog = catalog::Shared::default();
     let ends = Ends::default();
     let intake_lane = store.lane(LaneKind::Intake, config.server.ack_timeout);
     let (intake, committing) =
-        Intake::new(routes, &dispatch, intake_lane, Arc::clone(&metrics), &ends.intake);
+        Intake::new(routes, catalog, &dispatch, intake_lane, Arc::clone(&metrics), &ends.intake);
 
     let draining = Arc::new(AtomicBool::new(false));
     let health = Health::new(Arc::clone(&draining), intake.ability());

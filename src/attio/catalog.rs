@@ -3,6 +3,9 @@
 //! Events carry ids and people write slugs; here the two meet. A value, as it was learnt at one
 //! moment: it never asks Attio itself, and what it does not know may yet exist.
 
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
 use serde::{Deserialize, Serialize};
 
 /// All that is known of a workspace's names.
@@ -106,11 +109,38 @@ impl Catalog {
     }
 
     /// Whether our own token did it: <https://docs.attio.com/docs/actors>. `None` until the
-    /// token's owner is known.
+    /// token's owner is known, unless the actor is no program at all.
     #[must_use]
     pub fn is_self(&self, actor_type: Option<&str>, actor_id: Option<&str>) -> Option<bool> {
+        if !matches!(actor_type, Some("api-token" | "app")) {
+            return Some(false);
+        }
         let identity = self.identity.as_ref()?;
-        let is_a_program = matches!(actor_type, Some("api-token" | "app"));
-        Some(is_a_program && actor_id == Some(identity.client_id.as_str()))
+        Some(actor_id == Some(identity.client_id.as_str()))
+    }
+}
+
+/// The catalog of a process: read at every event, replaced as a whole when more was learnt. Cheap
+/// to clone; all clones show the same.
+#[derive(Debug, Clone, Default)]
+pub struct Shared(Arc<ArcSwap<Catalog>>);
+
+impl Shared {
+    /// Shows a catalog from the start.
+    #[must_use]
+    pub fn new(catalog: Catalog) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(catalog)))
+    }
+
+    /// The catalog as it is now, without waiting for anybody. Not to be kept for long; make an
+    /// `Arc` of it with `Guard::into_inner` for that.
+    #[must_use]
+    pub fn current(&self) -> Guard<Arc<Catalog>> {
+        self.0.load()
+    }
+
+    /// Shows another one from now on.
+    pub fn replace(&self, catalog: Catalog) {
+        self.0.store(Arc::new(catalog));
     }
 }

@@ -18,6 +18,10 @@ use crate::{
 /// The exit code of every command whose configuration may not be used.
 const WRONG_CONFIGURATION: u8 = 64;
 
+/// Nobody but the operator knows how many replicas there are.
+const PER_PROCESS: &str = "note: attio.reads and attio.writes hold for each process; N replicas \
+    together take N times as much of the 100 reads and 25 writes a second that Attio allows";
+
 /// Checks the file, and with `online` the store; says so on standard output when it is right, and
 /// all that is not on standard error. Exits with 0, with 64 when the configuration may not be
 /// used, with 1 when the store may not.
@@ -27,6 +31,9 @@ pub fn run(path: &Path, online: bool, outside: &Outside<'_>) -> ExitCode {
         Ok((config, warnings)) => {
             show(&warnings);
             println!("{}", summary(&config));
+            if config.attio.is_some() {
+                println!("{PER_PROCESS}");
+            }
             if online { super::block_on(ask_store(&config)) } else { ExitCode::SUCCESS }
         }
         Err(problems) => refuse(&problems),

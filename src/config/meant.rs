@@ -6,7 +6,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
-use crate::name::{ActionName, RouteName, SourceName};
+pub use self::route::{ActorPattern, Debounce, Name, OrderBy, Route};
+use crate::name::{ActionName, SourceName};
+
+mod route;
 
 /// A configuration in which every check has passed.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct Config {
     pub actions: Vec<Action>,
     /// The rules, in the file's order.
     pub routes: Vec<Route>,
+    /// When events that never arrived are looked for by itself, where configured.
+    pub reconcile: Option<Reconcile>,
     /// Who is told about trouble.
     pub alerts: Alerts,
 }
@@ -87,6 +92,8 @@ pub struct Source {
     pub path: String,
     /// The signing secrets; the first is the current one. Never empty.
     pub secrets: Vec<SecretString>,
+    /// What is looked up for its events is kept with them.
+    pub keep_values: bool,
 }
 
 /// `[attio]`: access to Attio's API.
@@ -218,51 +225,13 @@ pub struct Rate {
     pub per_second: f64,
 }
 
-/// `[[routes]]`: which events go to which actions, decided from the event alone.
-#[derive(Debug, Clone)]
-pub struct Route {
-    /// Its name.
-    pub name: RouteName,
-    /// Event types: exact, `list-entry.*` or `*`.
-    pub on: Vec<String>,
-    /// The object's id, where the route asks for one.
-    pub object: Option<String>,
-    /// The list's id, where the route asks for one.
-    pub list: Option<String>,
-    /// Attribute ids, any of which must have changed; empty for all.
-    pub changed: Vec<String>,
-    /// Actors whose events the route leaves alone.
-    pub ignore_actors: Vec<ActorPattern>,
-    /// What its deliveries are kept in order by.
-    pub order_by: OrderBy,
-    /// Where to; never empty.
-    pub to: Vec<ActionName>,
-    /// Who answers for it.
-    pub owner: Option<String>,
-    /// Why it exists.
-    pub purpose: Option<String>,
-    /// When somebody last looked at it, as `YYYY-MM-DD`.
-    pub reviewed: Option<String>,
-}
-
-/// An entry of `ignore_actors`: `"system"` or `"workspace-member:ID"`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActorPattern {
-    /// The actor's type.
-    pub kind: String,
-    /// The actor's id, where only one is meant.
-    pub id: Option<String>,
-}
-
-/// What the deliveries of a route are kept in order by.
+/// `[reconcile]`: when events that never arrived are looked for by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrderBy {
-    /// Nothing.
-    None,
-    /// The record.
-    Record,
-    /// The list entry.
-    Entry,
+pub struct Reconcile {
+    /// How often; at least an hour.
+    pub every: Duration,
+    /// How far back each run looks; at least `every`.
+    pub window: Duration,
 }
 
 /// `[alerts]`: read and checked; nothing is sent yet.

@@ -13,9 +13,9 @@ use std::{
 pub use self::{
     alone::{admin_listen, secret},
     meant::{
-        Action, ActionKind, ActorPattern, Alerts, Attio, Config, HttpAction, LogAction, OrderBy,
-        Rate, Retry, Route, Server, SigningKey, SlackAction, SlackTarget, Source, Store, Tls,
-        Worker,
+        Action, ActionKind, ActorPattern, Alerts, Attio, Config, Debounce, HttpAction, LogAction,
+        Name, OrderBy, Rate, Reconcile, Retry, Route, Server, SigningKey, SlackAction, SlackTarget,
+        Source, Store, Tls, Worker,
     },
     problem::{Problem, Problems, Severity},
     schema::json_schema,

@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    dispatch::Dispatch, routing::RouteTable, signature::VerifiedMessage, store::Lane,
-    telemetry::Metrics,
+    attio::catalog, dispatch::Dispatch, routing::RouteTable, signature::VerifiedMessage,
+    store::Lane, telemetry::Metrics,
 };
 use batcher::{Batcher, Incoming};
 
@@ -78,6 +78,7 @@ pub struct Taken {
 pub struct Intake {
     queue: mpsc::Sender<Incoming>,
     routes: Arc<RouteTable>,
+    catalog: catalog::Shared,
     metrics: Arc<Metrics>,
     able: Able,
 }
@@ -103,6 +104,7 @@ impl Intake {
     /// store does not answer, at `give_up`.
     pub fn new(
         routes: Arc<RouteTable>,
+        catalog: catalog::Shared,
         dispatch: &Dispatch,
         lane: Lane,
         metrics: Arc<Metrics>,
@@ -118,7 +120,7 @@ impl Intake {
             able.clone(),
             give_up.clone(),
         );
-        (Self { queue, routes, metrics, able }, batcher.run())
+        (Self { queue, routes, catalog, metrics, able }, batcher.run())
     }
 
     /// Whether another message would be refused at once.
@@ -135,7 +137,7 @@ impl Intake {
         if message.key().is_none() {
             self.metrics.missing_key.with([source]).increment(1);
         }
-        let planned = plan::plan(&message, &self.routes);
+        let planned = plan::plan(&message, &self.routes, &self.catalog.current());
         let refused = Taken {
             result: Err(Unavailable),
             message: planned.id,

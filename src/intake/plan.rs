@@ -5,7 +5,10 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    attio::envelope::{Envelope, without_lone_surrogates},
+    attio::{
+        catalog::Catalog,
+        envelope::{Envelope, without_lone_surrogates},
+    },
     routing::RouteTable,
     signature::VerifiedMessage,
     store::{NewDelivery, NewEvent, NewMessage},
@@ -15,7 +18,11 @@ use crate::{
 const KEY_REUSED: &str = "its key was used before with other JSON";
 
 /// Plans a message. Deliveries are planned due; who is born leased is decided at the commit.
-pub(super) fn plan(message: &VerifiedMessage, routes: &RouteTable) -> NewMessage {
+pub(super) fn plan(
+    message: &VerifiedMessage,
+    routes: &RouteTable,
+    catalog: &Catalog,
+) -> NewMessage {
     let id = Uuid::now_v7();
     let source = message.source().clone();
     let mut planned = NewMessage {
@@ -37,7 +44,7 @@ pub(super) fn plan(message: &VerifiedMessage, routes: &RouteTable) -> NewMessage
                 .events
                 .into_iter()
                 .map(|event| {
-                    let deliveries = routes.decide(&event).map(delivery).collect();
+                    let deliveries = routes.decide(&event, catalog).map(delivery).collect();
                     NewEvent { id: Uuid::now_v7(), event, deliveries }
                 })
                 .collect();
@@ -136,8 +143,12 @@ mod tests {
             .unwrap()
     }
 
+    fn planned(key: Option<&'static str>, body: &'static str) -> NewMessage {
+        plan(&verified(key, body), &RouteTable::default(), &Catalog::default())
+    }
+
     fn dedup(key: Option<&'static str>, body: &'static str) -> [u8; 32] {
-        plan(&verified(key, body), &RouteTable::default()).dedup
+        planned(key, body).dedup
     }
 
     const ONE: &str = r#"{"webhook_id":"w","events":[]}"#;
@@ -159,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_quarantined_under_key_and_body() {
-        assert_eq!(plan(&verified(None, "x"), &RouteTable::default()).status(), "quarantined");
+        assert_eq!(planned(None, "x").status(), "quarantined");
         assert_eq!(dedup(Some("k"), "x"), dedup(Some("k"), "x"));
         assert_ne!(dedup(Some("k"), "x"), dedup(Some("k"), "y"));
         assert_ne!(dedup(None, "x"), dedup(None, "x"));

@@ -48,6 +48,12 @@ fn check_counts_what_a_right_file_holds() {
 }
 
 #[test]
+fn check_says_that_the_limits_of_attio_hold_for_each_process() {
+    let run = small("[attio]\ntoken = \"env:SECRET\"\n").run(&["check"]);
+    assert!(run.code == 0 && run.out.contains("hold for each process; N replicas"), "{run}");
+}
+
+#[test]
 fn check_shows_each_problem_with_its_place_and_what_was_meant() {
     let run = small("[worker]\nconcurency = 4\n[alerts]\nto = [\"lgo\"]\n").run(&["check"]);
     assert_eq!(run.code, 64);

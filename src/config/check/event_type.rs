@@ -114,7 +114,7 @@ fn stem_of(event_type: &str) -> &str {
 }
 
 /// The known types that a pattern matches.
-fn matching(pattern: &str) -> Vec<&'static str> {
+pub(super) fn matching(pattern: &str) -> Vec<&'static str> {
     let is_match = |known: &&str| match pattern.strip_suffix('*') {
         Some(prefix) => known.starts_with(prefix),
         None => *known == pattern,
@@ -166,6 +166,12 @@ fn order(check: &mut Check<'_, '_>, place: &Place, order_by: Option<file::OrderB
         let message = format!("none of these events has a {what}, so there is no order");
         check.warning(&place.key("order_by"), message);
     }
+}
+
+/// Whether some of the events can be about a record or a list entry.
+pub(super) fn has_some_subject(on: &[String]) -> bool {
+    // An entry's event names its record too.
+    on.iter().any(|pattern| may_fit(pattern, has_record))
 }
 
 fn is_of(event_type: &str, stems: &[&str]) -> bool {

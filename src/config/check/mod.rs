@@ -18,8 +18,13 @@ use super::{
 };
 
 mod action;
+mod condition;
+mod debounce;
 mod event_type;
 mod http;
+mod name;
+mod own_writes;
+mod reconcile;
 mod route;
 mod server;
 mod slack;
@@ -43,12 +48,14 @@ pub fn check(
         attio: typed.attio.as_ref().and_then(|typed| attio(&mut check, typed)),
         actions: action::actions(&mut check, &typed.actions, worker.concurrency),
         routes: route::routes(&mut check, &typed.routes),
+        reconcile: reconcile::reconcile(&mut check, typed.reconcile.as_ref(), &typed.routes),
         alerts: alerts(&mut check, &typed.alerts),
         worker,
     };
     // A route that could not be read may well be the one that leads to an action.
     if config.routes.len() == typed.routes.len() {
         action::unused(&mut check, &config);
+        own_writes::check(&mut check, &config);
     }
     config
 }
@@ -86,6 +93,14 @@ impl Check<'_, '_> {
             self.error(table, format!("`{key}` is missing"));
         }
         value
+    }
+
+    /// Reports what only Attio can tell, where there is no way to ask it.
+    fn needs_attio(&mut self, place: &Place, what: &str) {
+        if !self.is_typed(&Place::root().key("attio")) {
+            self.error(place, format!("{what}, which takes an `[attio]` section"))
+                .help("add `[attio]` with `token = \"env:ATTIO_API_TOKEN\"`");
+        }
     }
 
     /// A name that metrics, commands and addresses can carry.

@@ -2,7 +2,9 @@
 
 use uuid::Uuid;
 
-use super::{Check, event_type, source::unique};
+use super::{
+    Check, condition::condition, debounce::debounce, event_type, name::attio_name, source::unique,
+};
 use crate::{
     config::{
         document::Place,
@@ -15,9 +17,6 @@ use crate::{
 
 /// Who can do something in Attio: <https://docs.attio.com/docs/actors>.
 const ACTOR_TYPES: [&str; 4] = ["api-token", "app", "system", "workspace-member"];
-
-/// Ends every refusal of what cannot be decided from an event alone.
-const NEEDS_ATTIO: &str = "the Attio-aware part, which this version does not have yet";
 
 pub(super) fn routes(check: &mut Check<'_, '_>, typed: &[file::Route]) -> Vec<meant::Route> {
     let list = Place::root().key("routes");
@@ -49,14 +48,19 @@ fn route(check: &mut Check<'_, '_>, place: &Place, typed: &file::Route) -> Optio
         }
         check.action_list(&place.key("to"), to);
     }
-    refuse_later_keys(check, place, typed);
-    let object = typed.object.as_ref().map(|id| attio_id(check, &place.key("object"), id));
-    let list = typed.list.as_ref().map(|id| attio_id(check, &place.key("list"), id));
-    let ids = typed.changed.iter().enumerate();
-    let changed =
-        ids.map(|(at, id)| attio_id(check, &place.key("changed").index(at), id)).collect();
+    let object = typed.object.as_ref().map(|typed| attio_name(check, &place.key("object"), typed));
+    let list = typed.list.as_ref().map(|typed| attio_name(check, &place.key("list"), typed));
+    let names = typed.changed.iter().enumerate();
+    let changed = names
+        .map(|(at, typed)| attio_name(check, &place.key("changed").index(at), typed))
+        .collect();
     let ignore_actors = actors(check, &place.key("ignore_actors"), &typed.ignore_actors);
+    if typed.reconcile == Some(true) {
+        check.needs_attio(&place.key("reconcile"), "`reconcile` asks Attio what changed");
+    }
     Some(meant::Route {
+        when: condition(check, place, typed),
+        debounce: debounce(check, place, typed),
         name: RouteName::from(name?.as_str()),
         on: on?.clone(),
         object,
@@ -68,6 +72,8 @@ fn route(check: &mut Check<'_, '_>, place: &Place, typed: &file::Route) -> Optio
         owner: typed.owner.clone(),
         purpose: typed.purpose.clone(),
         reviewed: typed.reviewed.as_ref().map(|day| day.0.clone()),
+        reconcile: typed.reconcile.unwrap_or(false),
+        allow_loop: typed.allow_loop.unwrap_or(false),
     })
 }
 
@@ -77,30 +83,6 @@ fn order_by(typed: &file::Route) -> meant::OrderBy {
         file::OrderBy::Record => meant::OrderBy::Record,
         file::OrderBy::Entry => meant::OrderBy::Entry,
     }
-}
-
-fn refuse_later_keys(check: &mut Check<'_, '_>, place: &Place, typed: &file::Route) {
-    let later = [
-        ("when", typed.when.is_some()),
-        ("debounce", typed.debounce.is_some()),
-        ("reconcile", typed.reconcile == Some(true)),
-    ];
-    for (key, is_wanted) in later {
-        if is_wanted {
-            check.error(&place.key(key), format!("`{key}` needs {NEEDS_ATTIO}"));
-        }
-    }
-}
-
-/// An id as Attio writes it in events: lower case, with hyphens.
-fn attio_id(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> String {
-    if let Ok(id) = Uuid::try_parse(typed) {
-        return id.hyphenated().to_string();
-    }
-    check
-        .error(place, format!("`{typed}` is no id; a slug needs {NEEDS_ATTIO}"))
-        .help("use the id, a UUID as it stands in the events");
-    typed.to_owned()
 }
 
 fn actors(check: &mut Check<'_, '_>, place: &Place, typed: &[String]) -> Vec<ActorPattern> {
@@ -113,10 +95,8 @@ fn actors(check: &mut Check<'_, '_>, place: &Place, typed: &[String]) -> Vec<Act
 
 fn actor(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> Option<ActorPattern> {
     if typed == "self" {
-        check
-            .error(place, format!("`self` needs {NEEDS_ATTIO}"))
-            .help("name the token: \"api-token:ID\", as `actor` stands in its events");
-        return None;
+        check.needs_attio(place, "`self` is whom our token belongs to");
+        return Some(ActorPattern::Own);
     }
     let (kind, id) = match typed.split_once(':') {
         Some((kind, id)) => (kind, Some(id)),
@@ -139,5 +119,5 @@ fn actor(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> Option<ActorP
     let id = id.map(|id| {
         Uuid::try_parse(id).map_or_else(|_| id.to_owned(), |id| id.hyphenated().to_string())
     });
-    Some(ActorPattern { kind: kind.to_owned(), id })
+    Some(ActorPattern::Like { kind: kind.to_owned(), id })
 }

@@ -59,7 +59,12 @@ fn source(check: &mut Check<'_, '_>, place: &Place, typed: &file::Source) -> Opt
         check_path(check, &place.key("path"), path);
     }
     let secrets = secrets.map(|typed| signing_secrets(check, &place.key("secrets"), typed));
-    Some(meant::Source { name: name?.as_str().into(), path: path?.clone(), secrets: secrets? })
+    Some(meant::Source {
+        name: name?.as_str().into(),
+        path: path?.clone(),
+        secrets: secrets?,
+        keep_values: typed.keep_values.unwrap_or(true),
+    })
 }
 
 fn check_path(check: &mut Check<'_, '_>, place: &Place, path: &str) {

@@ -35,6 +35,8 @@ pub struct File {
     pub actions: BTreeMap<String, Action>,
     /// The rules: which events go to which actions. Every route that matches makes its deliveries.
     pub routes: Vec<Route>,
+    /// Look for events that never arrived, again and again. Without it only when told to.
+    pub reconcile: Option<Reconcile>,
     /// Who is told about trouble.
     pub alerts: Alerts,
 }
@@ -111,6 +113,9 @@ pub struct Source {
     /// first is the current one.
     #[schemars(required, length(min = 1))]
     pub secrets: Option<Vec<Reference>>,
+    /// Keep what is looked up for its events with them, so that all tries see the same and it can
+    /// be looked at later. With false it is looked up anew for each try. Default true.
+    pub keep_values: Option<bool>,
 }
 
 /// Access to Attio's API.
@@ -122,9 +127,9 @@ pub struct Attio {
     pub token: Option<Reference>,
     /// Where the API is. Default `https://api.attio.com`.
     pub base_url: Option<WebUrl>,
-    /// Reads of this process; Attio allows 100/s in all. Default "40/s".
+    /// Reads a second of each process; Attio allows 100/s in all. Default "40/s".
     pub reads: Option<Frequency>,
-    /// Writes of this process; Attio allows 25/s in all. Default "10/s".
+    /// Writes a second of each process; Attio allows 25/s in all. Default "10/s".
     pub writes: Option<Frequency>,
 }
 
@@ -146,22 +151,28 @@ pub struct Route {
     /// Event types: exact, "list-entry.*" or "*".
     #[schemars(required, length(min = 1))]
     pub on: Option<Vec<String>>,
-    /// The id of the object that the event must be about.
+    /// The object that the event must be about: slug or id.
     pub object: Option<String>,
-    /// The id of the list that the event must be about.
+    /// The list that the event must be about: slug or id.
     pub list: Option<String>,
-    /// Ids of attributes, one of which must have changed. Default: any.
+    /// Attributes, one of which must have changed: slugs or ids. Default: any.
     #[serde(default)]
     pub changed: Vec<String>,
-    /// A condition over event, record, entry, actor. Not in this version.
+    /// A condition on values, such as `record.stage == "Closed Won"`. What ends with false is
+    /// skipped.
     pub when: Option<String>,
-    /// Actors whose events are left alone: a type such as "system", or "type:id". Default: none.
+    /// Actors whose events are left alone: "self" (our own token), a type such as "system", or
+    /// "type:id". Default: none.
     #[serde(default)]
     pub ignore_actors: Vec<String>,
     /// What deliveries are kept in order by. Default "none".
     pub order_by: Option<OrderBy>,
-    /// Wait so long for further changes of the same record. Not in this version.
+    /// Wait so long, "1s" to "1h", for further events about the same record or list entry, and
+    /// send only the last, with all that changed. Default: do not wait.
     pub debounce: Option<Interval>,
+    /// With `debounce`: send when the first of them has waited so long, at most "1d". Default:
+    /// ten times `debounce`.
+    pub debounce_max: Option<Interval>,
     /// The actions that get the event, by name.
     #[schemars(required, length(min = 1))]
     pub to: Option<Vec<String>>,
@@ -171,8 +182,11 @@ pub struct Route {
     pub purpose: Option<String>,
     /// When somebody last looked at it: a date such as 2026-11-01.
     pub reviewed: Option<Day>,
-    /// Make up for events that never arrived. Default false; true is not in this version.
+    /// Gets the events that `reconcile` makes for changes whose own events never arrived. Default
+    /// false.
     pub reconcile: Option<bool>,
+    /// May be triggered by what its own actions write to Attio. Default false: `check` warns.
+    pub allow_loop: Option<bool>,
 }
 
 /// What the deliveries of a route are kept in order by.
@@ -185,6 +199,16 @@ pub enum OrderBy {
     Record,
     /// The list entry.
     Entry,
+}
+
+/// Look for events that never arrived, again and again.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reconcile {
+    /// How often, at least "1h". Default "24h".
+    pub every: Option<Interval>,
+    /// How far back each run looks, at least `every`. Default: twice `every`.
+    pub window: Option<Interval>,
 }
 
 /// Who is told about trouble.

@@ -28,8 +28,17 @@ pub fn read(document: &Document<'_>, report: &mut Report) -> file::File {
 impl Reader<'_, '_> {
     fn file(&mut self) -> file::File {
         let root = Place::root();
-        let apart =
-            ["server", "store", "sources", "attio", "worker", "actions", "routes", "alerts"];
+        let apart = [
+            "server",
+            "store",
+            "sources",
+            "attio",
+            "worker",
+            "actions",
+            "routes",
+            "reconcile",
+            "alerts",
+        ];
         let mut file: file::File = self.table(&root, &apart);
         file.server = self.server(&root.key("server"));
         file.store = self.table(&root.key("store"), &[]);
@@ -40,6 +49,7 @@ impl Reader<'_, '_> {
             file.actions.extend(self.action(&place).map(|action| (name, action)));
         }
         file.routes = self.list(&root.key("routes"));
+        file.reconcile = self.optional(&root.key("reconcile"));
         file.alerts = self.table(&root.key("alerts"), &[]);
         file
     }

@@ -16,10 +16,13 @@ fn a_route_comes_out_as_it_is_meant() {
          owner = \"ops\"\npurpose = \"why\"\nreviewed = 2026-11-01\nreconcile = false"
     )));
     let route = &config.routes[0];
-    assert_eq!(route.object.as_deref(), Some(UUID));
-    assert_eq!(route.changed, [UUID]);
-    assert_eq!(route.ignore_actors[0], ActorPattern { kind: "system".into(), id: None });
-    assert_eq!(route.ignore_actors[1].id.as_deref(), Some(UUID));
+    assert_eq!(route.object, Some(Name::Id(UUID.to_owned())));
+    assert_eq!(route.changed, [Name::Id(UUID.to_owned())]);
+    let like = |kind: &str, id: Option<&str>| ActorPattern::Like {
+        kind: kind.to_owned(),
+        id: id.map(ToOwned::to_owned),
+    };
+    assert_eq!(route.ignore_actors, [like("system", None), like("api-token", Some(UUID))]);
     assert_eq!(route.order_by, OrderBy::Record);
     assert_eq!((route.owner.as_deref(), route.purpose.as_deref()), (Some("ops"), Some("why")));
     assert_eq!(route.reviewed.as_deref(), Some("2026-11-01"));
@@ -73,18 +76,79 @@ fn an_order_that_no_event_has_is_a_warning() {
     found("on = [\"task.*\"]\norder_by = \"record\"", "Warning 7:12 none of these events");
 }
 
+/// A file with access to Attio, and one route that has these keys.
+fn attio(keys: &str) -> String {
+    route(keys) + "[attio]\ntoken = \"env:ATTIO_API_TOKEN\"\n"
+}
+
 #[test]
-fn what_needs_attio_is_refused_with_a_reason() {
-    for keys in [
-        "object = \"deals\"",
-        "changed = [\"stage\"]",
-        "ignore_actors = [\"self\"]",
-        "when = 'record.stage == \"Won\"'",
-        "debounce = \"5s\"",
-        "reconcile = true",
+fn what_only_attio_can_tell_needs_a_section_for_it() {
+    for (key, why) in [
+        ("object = \"deals\"", "`deals` is a slug"),
+        ("changed = [\"stage\"]", "`stage` is a slug"),
+        ("ignore_actors = [\"self\"]", "`self` is whom our token belongs to"),
+        ("reconcile = true", "`reconcile` asks Attio what changed"),
     ] {
-        found(&format!("on = [\"record.updated\"]\n{keys}"), "this version does not have yet");
+        let keys = format!("on = [\"record.updated\"]\n{key}");
+        found(&keys, why);
+        found(&keys, "which takes an `[attio]` section (add `[attio]`");
+        right(&attio(&keys));
     }
+    found("on = [\"list-entry.*\"]\nlist = \"sales\"", "`sales` is a slug");
+}
+
+#[test]
+fn slugs_self_and_conditions_come_out_as_they_are_meant() {
+    let config = right(&attio(
+        "on = [\"list-entry.updated\"]\nobject = \"deals\"\nlist = \"Sales_Pipeline-2\"\n\
+         changed = [\"stage\"]\nignore_actors = [\"self\"]\nwhen = 'record.stage == \"Won\"'\n\
+         reconcile = true\nallow_loop = true",
+    ));
+    let route = &config.routes[0];
+    assert_eq!(route.object, Some(Name::Slug("deals".to_owned())));
+    assert_eq!(route.list, Some(Name::Slug("Sales_Pipeline-2".to_owned())));
+    assert_eq!(route.changed, [Name::Slug("stage".to_owned())]);
+    assert_eq!(route.ignore_actors, [ActorPattern::Own]);
+    assert_eq!(route.when.as_deref(), Some("record.stage == \"Won\""));
+    assert!(route.reconcile && route.allow_loop);
+}
+
+#[test]
+fn a_title_is_no_slug() {
+    for wrong in ["Sales pipeline", "", "deals/1", "\u{e9}tat"] {
+        one_problem(
+            &attio(&format!("on = [\"record.updated\"]\nobject = \"{wrong}\"")),
+            "is neither a slug nor an id",
+        );
+    }
+}
+
+#[test]
+fn an_empty_condition_is_an_error() {
+    found("on = [\"*\"]\nwhen = ' '", "the condition is empty");
+}
+
+#[test]
+fn a_debounce_waits_ten_times_as_long_at_the_most_unless_told_otherwise() {
+    let debounce = |keys: &str| {
+        let text = route(&format!("on = [\"record.*\"]\n{keys}"));
+        right(&text).routes[0].debounce.map(|it| (it.wait.as_secs(), it.longest.as_secs()))
+    };
+    assert_eq!(debounce(""), None);
+    assert_eq!(debounce("debounce = \"5s\""), Some((5, 50)));
+    assert_eq!(debounce("debounce = \"5s\"\ndebounce_max = \"5s\""), Some((5, 5)));
+    assert_eq!(debounce("debounce = \"1h\"\norder_by = \"record\""), Some((3600, 36_000)));
+}
+
+#[test]
+fn limits_of_a_debounce_are_kept() {
+    let of = |keys: &str, message| found(&format!("on = [\"record.*\"]\n{keys}"), message);
+    of("debounce = \"999ms\"", "at least 1s, at most 1h");
+    of("debounce = \"61m\"", "at least 1s, at most 1h");
+    of("debounce = \"5s\"\ndebounce_max = \"4s\"", "8:16 at least as long as `debounce`");
+    of("debounce = \"5s\"\ndebounce_max = \"25h\"", "8:16 at most 1d");
+    of("debounce_max = \"5s\"", "goes with `debounce`");
+    found("on = [\"task.*\"]\ndebounce = \"5s\"", "Warning 7:12 none of these events");
 }
 
 #[test]

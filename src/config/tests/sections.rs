@@ -23,6 +23,7 @@ fn a_file_with_one_source_has_all_defaults() {
     assert_eq!(config.worker.concurrency, 64);
     assert_eq!(config.alerts.after_failures, 5);
     assert!(config.attio.is_none() && config.server.tls.is_none());
+    assert!(config.sources[0].keep_values && config.reconcile.is_none());
 }
 
 #[test]
@@ -108,6 +109,40 @@ fn a_name_is_plain() {
     for name in ["", "a b", "a/b", "é"] {
         one_problem(&with("").replace("\"crm\"", &format!("\"{name}\"")), "a name has 1 to 64");
     }
+}
+
+#[test]
+fn a_source_can_forget_what_is_looked_up_for_it() {
+    let source = right(&(with("") + "keep_values = false\n")).sources.remove(0);
+    assert!(!source.keep_values);
+}
+
+/// With access to Attio, a route that asks for it, and these keys in `[reconcile]`.
+fn reconcile(keys: &str) -> String {
+    route("on = [\"record.*\"]\nreconcile = true")
+        + "[attio]\ntoken = \"env:ATTIO_API_TOKEN\"\n[reconcile]\n"
+        + keys
+}
+
+#[test]
+fn reconcile_runs_daily_over_two_days_unless_told_otherwise() {
+    let hours = |keys: &str| {
+        let found = right(&reconcile(keys)).reconcile.unwrap();
+        (found.every.as_secs() / 3600, found.window.as_secs() / 3600)
+    };
+    assert_eq!(hours(""), (24, 48));
+    assert_eq!(hours("every = \"1h\""), (1, 2));
+    assert_eq!(hours("every = \"6h\"\nwindow = \"6h\""), (6, 6));
+}
+
+#[test]
+fn reconcile_leaves_no_gap_and_asks_attio_for_somebody() {
+    one_problem(&reconcile("every = \"59m\""), "at least 1h");
+    one_problem(&reconcile("every = \"2h\"\nwindow = \"1h\""), "at least as long as `every`");
+    let nobody = reconcile("").replace("reconcile = true", "");
+    one_problem(&nobody, "Warning 15:1 no route wants what is found");
+    let blind = wrong(&reconcile("").replace("[attio]\ntoken = \"env:ATTIO_API_TOKEN\"\n", ""));
+    assert!(blind.len() == 2 && blind.iter().all(|one| one.contains("takes an `[attio]` section")));
 }
 
 #[test]
