@@ -7,16 +7,17 @@ mod client;
 pub mod guard;
 pub mod http;
 pub mod log;
-mod mask;
-pub mod retry_after;
 pub mod slack;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::{self, ActionKind};
 pub use crate::job::Job;
+use crate::{
+    config::{self, ActionKind},
+    mask, retry_after,
+};
 
 /// A configured destination, ready to be used.
 pub enum Action {

@@ -135,13 +135,14 @@ fn only_the_two_doors_know_the_http_server() {
 }
 
 #[test]
-fn only_actions_speak_to_destinations() {
+fn only_actions_and_attios_client_speak_to_others() {
     // The configuration asks it which header names and values it could send; commands ask the
     // relay's own doors; the fake Attio sends webhooks to this machine.
     only_in(
         "reqwest",
         &[
             "src/action/",
+            "src/attio/client/",
             "src/config/check/http.rs",
             "src/cli/client.rs",
             "src/cli/send.rs",

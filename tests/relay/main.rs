@@ -7,6 +7,7 @@
 #![expect(clippy::float_cmp, reason = "counters count in whole numbers, which floats hold exactly")]
 
 mod actions;
+mod attio;
 mod commands;
 mod dispatch;
 mod door;

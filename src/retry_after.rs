@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_recorded_answers_of_attio_are_understood() {
-        let recorded = include_str!("../../tests/data/api/error-headers.json");
+        let recorded = include_str!("../tests/data/api/error-headers.json");
         let recorded: serde_json::Value = serde_json::from_str(recorded).unwrap();
         let seen = recorded["seen_in_third_party_code"].as_array().unwrap().iter();
         for case in seen.chain([&recorded["documented"]]) {

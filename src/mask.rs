@@ -1,4 +1,4 @@
-//! Hides an action's secrets in what is kept of an answer or an error.
+//! Hides secrets in what is kept of an answer or an error.
 //!
 //! A destination may echo a request's headers or address; what it says is stored and shown.
 
@@ -8,16 +8,16 @@ const SHORTEST: usize = 4;
 /// Stands where a secret stood; no longer than the shortest secret.
 const MASK: &[u8] = b"***";
 
-/// The secrets of one action.
+/// The secrets of one destination.
 #[derive(Default)]
-pub(super) struct Mask {
+pub(crate) struct Mask {
     /// Longest first, so that a part is never hidden where the whole could be.
     secrets: Vec<Vec<u8>>,
 }
 
 impl Mask {
     /// Adds a secret, also in the form that it has within a JSON string.
-    pub(super) fn add(&mut self, secret: impl AsRef<[u8]>) {
+    pub(crate) fn add(&mut self, secret: impl AsRef<[u8]>) {
         let secret = secret.as_ref();
         if let Ok(text) = std::str::from_utf8(secret)
             && let Ok(quoted) = serde_json::to_string(text)
@@ -29,7 +29,7 @@ impl Mask {
     }
 
     /// Adds a header's value; of `Bearer TOKEN` also the token alone.
-    pub(super) fn add_header(&mut self, value: &str) {
+    pub(crate) fn add_header(&mut self, value: &str) {
         self.add(value);
         if let Some((_, token)) = value.split_once(' ') {
             self.add(token.trim());
@@ -37,7 +37,7 @@ impl Mask {
     }
 
     /// Adds what may be secret in a URL: user, password and query, as written and decoded.
-    pub(super) fn add_url(&mut self, url: &url::Url) {
+    pub(crate) fn add_url(&mut self, url: &url::Url) {
         for part in [Some(url.username()), url.password()].into_iter().flatten() {
             self.add(part);
             let form = format!("={}", part.replace('+', "%2B"));
@@ -56,7 +56,7 @@ impl Mask {
     }
 
     /// The first `keep` bytes of `text` with every secret that begins in them hidden.
-    pub(super) fn bytes(&self, text: &[u8], keep: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&self, text: &[u8], keep: usize) -> Vec<u8> {
         let end = text.len().min(keep);
         let mut clean = Vec::with_capacity(end);
         let mut at = 0;
@@ -74,7 +74,7 @@ impl Mask {
     }
 
     /// `text` with every secret hidden.
-    pub(super) fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.bytes(text.as_bytes(), text.len())).into_owned()
     }
 
