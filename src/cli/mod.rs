@@ -9,6 +9,7 @@ mod migrate;
 mod schema;
 mod send;
 mod serve;
+mod webhooks;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -65,6 +66,8 @@ enum Command {
         #[arg(long)]
         ready: bool,
     },
+    /// See and change Attio's subscriptions, so that it sends what the routes need.
+    Webhooks(webhooks::Webhooks),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -103,6 +106,7 @@ impl Cli {
                 with_config(&config, |config| migrate::run(&migrate, &config))
             }
             Command::Healthcheck { ready } => healthcheck::run(&config, ready),
+            Command::Webhooks(webhooks) => webhooks::run(&webhooks, &config),
             Command::Completions { shell } => completions::run(shell),
         }
     }
