@@ -16,10 +16,10 @@ use crate::{
 };
 
 /// How often it is looked, unless a test is in a hurry.
-pub const EVERY: Duration = Duration::from_secs(5 * 60);
+pub const EVERY: Duration = Duration::from_mins(5);
 
 /// One look takes so long at the most.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 
 /// Every value of the label `status`.
 const STATUSES: [&str; 5] = ["active", "degraded", "inactive", "missing", "unknown"];

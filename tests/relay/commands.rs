@@ -3,7 +3,7 @@
 mod canaries;
 mod demo;
 mod documents;
-mod program;
+pub mod program;
 
 use std::fs;
 

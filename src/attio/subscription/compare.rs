@@ -286,7 +286,7 @@ mod tests {
         Comparison::new(&plan, &targets, &"crm".into(), webhooks).unwrap().findings
     }
 
-    fn kept<'w>(webhooks: &'w [Webhook]) -> Option<&'w str> {
+    fn kept(webhooks: &[Webhook]) -> Option<&str> {
         let (plan, targets) = (plan(&["task.created"]), targets());
         let comparison = Comparison::new(&plan, &targets, &"crm".into(), webhooks).unwrap();
         comparison.kept.map(|webhook| webhook.id.as_str())

@@ -125,7 +125,7 @@ fn any_of(clauses: &[Clause], holders: &Holders) -> Candidate {
         .filter(|one| any.iter().any(|other| other != *one && one.implies(other)))
         .cloned()
         .collect();
-    narrower.iter().for_each(|one| _ = any.remove(one));
+    any.retain(|one| !narrower.contains(one));
     let is_wanted = |one: &Condition| {
         clauses
             .iter()

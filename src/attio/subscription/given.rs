@@ -53,7 +53,8 @@ pub(super) fn parsed(routes: &[&str]) -> Result<Vec<Route>, Problems> {
                     [[sources]]\nname = 'crm'\npath = '/a'\nsecrets = ['env:A']\n"
         .to_owned();
     for (number, route) in routes.iter().enumerate() {
-        text += &format!("[[routes]]\nname = 'r{number}'\nto = ['log']\n{route}\n");
+        let name = number.to_string();
+        text.extend(["[[routes]]\nname = '", &name, "'\nto = ['log']\n", route, "\n"]);
     }
     let env = |_: &str| Some("0123456789abcdef".to_owned());
     let outside = Outside { env: &env, templates: &|_| Vec::new() };

@@ -4,6 +4,7 @@
 //! with what is; calling Attio is the commands' part. A filter may bring more than is needed, since
 //! routing looks at each event again, and never less: what a filter keeps back is lost silently.
 
+mod actors;
 mod compare;
 mod filter;
 mod fit;
@@ -36,22 +37,21 @@ mod tests {
 
     /// The text of a route that may or may not make sense.
     fn route(random: &mut fastrand::Rng) -> String {
-        let mut text = String::new();
         let mut on = vec![one(random, &KNOWN_TYPES)];
         if random.bool() {
             on.push(one(random, &["record.*", "list-entry.*", "comment.*", "*", "made.up"]));
         }
-        text += &format!("on = {on:?}\n");
+        let mut lines = vec![format!("on = {on:?}")];
         if random.bool() {
-            text += &format!("object = '{}'\n", one(random, &["deals", "people", given::DEALS]));
+            lines.push(format!("object = '{}'", one(random, &["deals", "people", given::DEALS])));
         }
         if random.u8(..4) == 0 {
-            text += &format!("list = '{}'\n", one(random, &["pipeline", given::PIPELINE]));
+            lines.push(format!("list = '{}'", one(random, &["pipeline", given::PIPELINE])));
         }
         if random.bool() {
             let known = ["stage", "value", "mail", "phase", given::STAGE];
             let changed: Vec<_> = (0..random.usize(1..3)).map(|_| one(random, &known)).collect();
-            text += &format!("changed = {changed:?}\n");
+            lines.push(format!("changed = {changed:?}"));
         }
         let actors = [
             "self",
@@ -65,7 +65,8 @@ mod tests {
             "robot",
         ];
         let ignored: Vec<_> = (0..random.usize(..4)).map(|_| one(random, &actors)).collect();
-        text + &format!("ignore_actors = {ignored:?}\n")
+        lines.push(format!("ignore_actors = {ignored:?}"));
+        lines.join("\n")
     }
 
     /// An event of which any part may be null or missing.

@@ -1,15 +1,14 @@
 //! What each route wants of each type, in the words of filters.
 //!
-//! `not_equals` is used with care: whether it holds for a field that is null or missing is not
-//! documented. An actor's id is null for everything that Attio does by itself, so it is never tested
-//! alone, only as an alternative to the actor's type, which is null in odd cases only.
+//! Slugs become ids here. One that nothing in the workspace has makes the whole plan useless: who
+//! knows what would not be brought.
 
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
 use super::{
-    Condition,
+    Condition, actors,
     fit::{ATTRIBUTE, Clause, Holders, LIST, OBJECT},
 };
 use crate::{
@@ -17,12 +16,9 @@ use crate::{
         catalog::{Attribute, Catalog},
         event::KNOWN_TYPES,
     },
-    config::{ActorPattern, Name, Route, nearest},
+    config::{Name, Route, nearest},
     name::RouteName,
 };
-
-/// More kinds of actors with single ids than this are left to routing: alternatives multiply.
-const MOST_KINDS_WITH_IDS: usize = 2;
 
 /// A slug in a route that nothing in the workspace has.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -103,6 +99,16 @@ fn names_an_attribute(event_type: &str) -> bool {
         || !KNOWN_TYPES.contains(&event_type)
 }
 
+/// What the attribute that an event of this type names belongs to: an object or a list, told by the
+/// field that names it.
+fn attribute_of(event_type: &str) -> Option<&'static str> {
+    match event_type.split('.').next() {
+        Some("record" | "object-attribute") => Some(OBJECT),
+        Some("list-entry" | "list-attribute") => Some(LIST),
+        _ => None,
+    }
+}
+
 /// The attributes of the objects or lists that a route may be about.
 fn of<'c>(
     wanted: Option<&'c str>,
@@ -111,6 +117,18 @@ fn of<'c>(
     holders
         .filter(move |(id, _)| wanted.is_none_or(|wanted| wanted == *id))
         .flat_map(|(_, attributes)| attributes.iter().flatten())
+}
+
+/// The conditions on the subject; `None` when no event of the type can meet them.
+fn subject(event_type: &str, object: Option<&str>, list: Option<&str>) -> Option<Clause> {
+    let (object_field, list_field) = subject_fields(event_type);
+    let mut clause = Clause::new();
+    for (wanted, field) in [(object, object_field), (list, list_field)] {
+        if let Some(id) = wanted {
+            clause.insert(Condition::equals(field?, id));
+        }
+    }
+    Some(clause)
 }
 
 /// What `changed` stands for: a slug for attributes of whatever the event is about, an id for itself.
@@ -123,10 +141,10 @@ struct Attributes {
 
 impl Attributes {
     fn for_type(&self, event_type: &str) -> impl Iterator<Item = &String> {
-        let by_slug = match event_type.split('.').next() {
-            Some("list-entry" | "list-attribute") => self.of_lists.as_slice(),
-            Some("record" | "object-attribute") => &self.of_objects,
-            _ => &[],
+        let by_slug = match attribute_of(event_type) {
+            Some(LIST) => self.of_lists.as_slice(),
+            Some(_) => &self.of_objects,
+            None => &[],
         };
         self.by_id.iter().chain(by_slug)
     }
@@ -138,14 +156,14 @@ struct Reader<'r> {
     wanted: &'r mut Wanted,
 }
 
-impl<'r> Reader<'r> {
+impl Reader<'_> {
     fn read(&mut self) {
         let object = self.object();
         let list = self.list();
         let attributes = self.attributes(object.as_deref(), list.as_deref());
-        let actors = self.actors();
+        let actors = actors::all_but(&self.route.ignore_actors, self.catalog.identity.as_ref());
         for event_type in self.route.on.iter().flat_map(|pattern| expand(pattern)) {
-            let Some(subject) = self.subject(event_type, object.as_deref(), list.as_deref()) else {
+            let Some(subject) = subject(event_type, object.as_deref(), list.as_deref()) else {
                 continue;
             };
             let changed: Vec<Option<&String>> = if self.route.changed.is_empty() {
@@ -168,23 +186,6 @@ impl<'r> Reader<'r> {
                 self.wanted.types.entry(event_type.to_owned()).or_default().extend(clauses);
             }
         }
-    }
-
-    /// The conditions on the subject; `None` when no event of the type can meet them.
-    fn subject(
-        &self,
-        event_type: &str,
-        object: Option<&str>,
-        list: Option<&str>,
-    ) -> Option<Clause> {
-        let (object_field, list_field) = subject_fields(event_type);
-        let mut clause = Clause::new();
-        for (wanted, field) in [(object, object_field), (list, list_field)] {
-            if let Some(id) = wanted {
-                clause.insert(Condition::equals(field?, id));
-            }
-        }
-        Some(clause)
     }
 
     fn object(&mut self) -> Option<String> {
@@ -216,8 +217,12 @@ impl<'r> Reader<'r> {
         let object =
             object.filter(|id| catalog.object(id).is_some() || Uuid::try_parse(id).is_ok());
         let list = list.filter(|id| catalog.list(id).is_some() || Uuid::try_parse(id).is_ok());
-        let of_objects: Vec<_> = of(object, objects).collect();
-        let of_lists: Vec<_> = of(list, lists).collect();
+        let is_about = |holder| {
+            let on = self.route.on.iter().flat_map(|pattern| expand(pattern));
+            on.into_iter().any(|event_type| attribute_of(event_type) == Some(holder))
+        };
+        let of_objects: Vec<_> = of(object, objects).filter(|_| is_about(OBJECT)).collect();
+        let of_lists: Vec<_> = of(list, lists).filter(|_| is_about(LIST)).collect();
         let mut found = Attributes::default();
         for name in &self.route.changed {
             let Name::Slug(slug) = name else {
@@ -257,39 +262,5 @@ impl<'r> Reader<'r> {
             });
         }
         name.to_string()
-    }
-
-    /// Everyone but those that the route leaves alone, as alternatives.
-    fn actors(&self) -> Vec<Clause> {
-        let mut kinds: BTreeMap<&str, Option<Vec<&str>>> = BTreeMap::new();
-        for pattern in &self.route.ignore_actors {
-            let (kind, id) = match pattern {
-                ActorPattern::Like { kind, id } => (kind.as_str(), id.as_deref()),
-                // Whether an app's own writes come as `app` is not documented: routing sees to it.
-                ActorPattern::Own => match &self.catalog.identity {
-                    Some(identity) => ("api-token", Some(identity.client_id.as_str())),
-                    None => continue,
-                },
-            };
-            let ids = kinds.entry(kind).or_insert_with(|| Some(Vec::new()));
-            match (id, ids.as_mut()) {
-                (Some(id), Some(ids)) => ids.push(id),
-                (None, _) => *ids = None,
-                (Some(_), None) => {}
-            }
-        }
-        let whole = kinds.iter().filter(|(_, ids)| ids.is_none());
-        let base: Clause =
-            whole.map(|(kind, _)| Condition::not_equals("actor.type", kind)).collect();
-        let single = kinds.iter().filter_map(|(kind, ids)| Some((kind, ids.as_ref()?)));
-        single.take(MOST_KINDS_WITH_IDS).fold(vec![base], |clauses, (kind, ids)| {
-            let other_kind = [Condition::not_equals("actor.type", kind)];
-            let other_ids = ids.iter().map(|id| Condition::not_equals("actor.id", id));
-            let with = |more: &[Condition]| {
-                let more = more.to_vec();
-                clauses.iter().map(move |clause| clause.iter().chain(&more).cloned().collect())
-            };
-            with(&other_kind).chain(with(&other_ids.collect::<Vec<_>>())).collect()
-        })
     }
 }

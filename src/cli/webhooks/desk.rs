@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// One call, or all that the names take, lasts so long at the most, with its waits and repeats.
-const CALL: Duration = Duration::from_secs(60);
+const CALL: Duration = Duration::from_mins(1);
 
 /// Access to Attio, and which of its webhooks are ours.
 pub(super) struct Desk<'c> {
