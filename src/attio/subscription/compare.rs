@@ -129,6 +129,15 @@ impl Target {
         self.at(versions.max().map_or(1, |latest| latest.saturating_add(1)))
     }
 
+    /// Where one of our webhooks has to move before it can be changed: at one address no two may
+    /// bring the same, so another one in its place would be in the way. `None` where it may stay.
+    #[must_use]
+    pub fn way_out(&self, webhook: &Webhook, webhooks: &[Webhook]) -> Option<String> {
+        let is_in_the_way =
+            |other: &Webhook| other.id != webhook.id && other.target_url == webhook.target_url;
+        webhooks.iter().any(is_in_the_way).then(|| self.next_address(webhooks))
+    }
+
     /// The `v` of an address, when it leads here. Other queries make no other address.
     fn version(&self, at: &Url) -> Option<u32> {
         if !self.is_beside(at) || at.path() != self.url.path() {

@@ -9,11 +9,9 @@ use super::{
     Consent, For,
     confirm::agreed,
     desk::{Carrier, Desk},
+    show,
 };
-use crate::{
-    attio::subscription::Webhook,
-    config::{self, Config},
-};
+use crate::{attio::subscription::Webhook, config::Config};
 
 #[derive(Debug, Args)]
 pub(super) struct Adopt {
@@ -40,7 +38,7 @@ impl Adopt {
         }
         println!("will give it these subscriptions:");
         for one in &wanted {
-            println!("  {}", one.describe(&survey.catalog));
+            show::print(&format!("  {}", one.describe(&survey.catalog)))?;
         }
         if self.consent.dry_run {
             return Ok(ExitCode::SUCCESS);
@@ -49,7 +47,7 @@ impl Adopt {
             return Ok(ExitCode::FAILURE);
         }
         desk.update(&webhook.id, moved.as_deref(), &wanted).await?;
-        println!("{}", about_secret(carrier));
+        println!("{}", carrier.about_secret());
         Ok(ExitCode::SUCCESS)
     }
 
@@ -84,7 +82,7 @@ fn address(
     }
     let here = carrier.target.webhooks(webhooks);
     if here.iter().any(|(_, one)| *one == webhook) {
-        return Ok(None);
+        return Ok(carrier.target.way_out(webhook, webhooks));
     }
     if let Some((_, other)) = here.iter().find(|(_, one)| one.delivers()) {
         bail!(
@@ -93,19 +91,4 @@ fn address(
         );
     }
     Ok(Some(carrier.target.next_address(webhooks)))
-}
-
-/// Nobody but who made the webhook knows its secret.
-fn about_secret(carrier: Carrier<'_>) -> String {
-    let places = &carrier.source.places;
-    let Some(place) = places.first() else { return String::new() };
-    let hint = "Attio's developer page shows the secret of a webhook that was made there";
-    if places.iter().all(|place| place.is_vacant(&config::environment)) {
-        return format!(
-            "now put its secret into {place}: until then everything it sends is refused. {hint}"
-        );
-    }
-    format!(
-        "make sure that its secret stands in one of the source's `secrets`, such as {place}. {hint}"
-    )
 }

@@ -48,7 +48,10 @@ impl Apply {
         let survey = desk.survey().await?;
         survey.refuse_unknown()?;
         let comparison = survey.compare(&desk.targets, carrier);
-        println!("{}", show::report(&survey, &comparison));
+        show::print(&show::report(&survey, &comparison))?;
+        if comparison.kept.is_some() && carrier.lacks_secret() {
+            println!("{}", carrier.about_secret());
+        }
         let steps = self.steps(&comparison);
         if steps.is_empty() {
             println!("nothing to change");
@@ -72,7 +75,12 @@ impl Apply {
                     desk.create(target_url, wanted, slot).await?;
                 }
                 (Step::Create { .. }, None) => bail!("one webhook at a time"),
-                (Step::Update { webhook_id }, _) => desk.update(webhook_id, None, wanted).await?,
+                (Step::Update { webhook_id }, _) => {
+                    let way_out = comparison
+                        .kept
+                        .and_then(|kept| carrier.target.way_out(kept, &survey.webhooks));
+                    desk.update(webhook_id, way_out.as_deref(), wanted).await?;
+                }
                 (Step::Delete { webhook_id, .. }, _) => desk.delete(webhook_id).await?,
             }
         }

@@ -13,7 +13,7 @@ use crate::{
         learn::learn,
         subscription::{Comparison, Plan, Subscription, Target, Webhook},
     },
-    config::{Config, Name, Route, Source},
+    config::{self, Config, Name, Route, Source},
     telemetry::Metrics,
 };
 
@@ -182,6 +182,30 @@ impl<'c> Desk<'c> {
         deleted.map_err(|error| told("delete the webhook", &error))?;
         println!("deleted webhook {id}");
         Ok(())
+    }
+}
+
+impl Carrier<'_> {
+    /// What to do about the secret of a webhook that is there already: nobody but who made it can
+    /// know it.
+    pub(super) fn about_secret(&self) -> String {
+        let places = &self.source.places;
+        let Some(place) = places.first() else { return String::new() };
+        let hint = "Attio's developer page shows the secret of a webhook that was made there";
+        if self.lacks_secret() {
+            return format!(
+                "now put its secret into {place}: until then all that it sends is refused. {hint}, \
+                 `webhooks rotate` makes a new one"
+            );
+        }
+        format!(
+            "make sure that its secret is one of the source's `secrets`, such as {place}. {hint}"
+        )
+    }
+
+    /// No secret of the source is there yet.
+    pub(super) fn lacks_secret(&self) -> bool {
+        self.source.places.iter().all(|place| place.is_vacant(&config::environment))
     }
 }
 

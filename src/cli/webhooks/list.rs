@@ -1,9 +1,6 @@
 //! `attio-relay webhooks list`: what the workspace has, ours and others'.
 
-use std::{
-    io::{Write, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
@@ -30,7 +27,7 @@ impl List {
             Output::Table => table(&webhooks, &desk.targets),
             Output::Json => json(&webhooks, &desk.targets),
         };
-        writeln!(stdout(), "{text}")?;
+        show::print(&text)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,9 +1,6 @@
 //! `attio-relay webhooks plan`: what the routes need, and what differs from it in Attio.
 
-use std::{
-    io::{Write, stdout},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::Args;
 
@@ -32,7 +29,7 @@ impl Plan {
             Output::Table => show::report(&survey, &comparison),
             Output::Json => show::report_json(&survey, &comparison),
         };
-        writeln!(stdout(), "{text}")?;
+        show::print(&text)?;
         let is_settled = comparison.is_settled() && survey.plan.unknown.is_empty();
         Ok(if is_settled { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
     }

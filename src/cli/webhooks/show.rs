@@ -1,6 +1,8 @@
 //! What was found, for people and for programs. Addresses of others are cut: what stands in them
 //! may be a secret of theirs.
 
+use std::io::{Write, stdout};
+
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
 use url::Url;
@@ -13,6 +15,13 @@ use crate::attio::{
         Whereabouts, whereabouts,
     },
 };
+
+/// Prints. Nothing that somebody wrote in Attio may reach a terminal as a command to it.
+pub(super) fn print(text: &str) -> std::io::Result<()> {
+    let is_plain = |char: &char| *char == '\n' || !char.is_control();
+    let plain: String = text.chars().filter(is_plain).collect();
+    writeln!(stdout(), "{plain}")
+}
 
 /// A table with these columns.
 pub(super) fn table(header: &[&str]) -> Table {

@@ -1,4 +1,4 @@
-//! `list`, `plan`, `apply`, `adopt`.
+//! `plan` and `apply`.
 
 use std::fs;
 
@@ -116,6 +116,31 @@ async fn an_existing_webhook_at_the_address_is_changed_and_not_duplicated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_a_webhook_but_not_its_secret_is_told_so() {
+    let attio = TestAttio::start().await;
+    attio.add_webhook(HOME, "x", None);
+    let folder = usual(&attio);
+    let run = exits(0, &folder, &["apply", "--yes"]);
+    assert!(run.out.contains("put its secret into the file"), "{run}");
+    fs::write(folder.path("secret"), "0123456789abcdef").unwrap();
+    let run = exits(0, &folder, &["apply", "--yes"]);
+    assert!(!run.out.contains("put its secret into"), "{run}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_webhooks_at_the_very_same_address_are_not_in_each_others_way() {
+    let attio = TestAttio::start().await;
+    let folder = usual(&attio);
+    for event_type in ["object-attribute.created", "task.created"] {
+        attio.add_webhook(HOME, "x", Some(vec![all_of(event_type)]));
+    }
+    exits(0, &folder, &["apply", "--yes"]);
+    exits(0, &folder, &["apply", "--yes", "--prune"]);
+    exits(0, &folder, &["plan"]);
+    assert_eq!(attio.webhooks().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn drift_is_shown_and_exits_with_3() {
     let attio = TestAttio::start().await;
     let ours =
@@ -213,65 +238,4 @@ async fn a_webhook_of_which_the_answer_was_lost_is_not_left_behind_without_a_sec
     assert_eq!(attio.webhooks().len(), 0);
     exits(0, &folder, &["apply", "--yes"]);
     assert_eq!(fs::read_to_string(folder.path("secret")).unwrap(), secret(&attio.webhooks()[0]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_public_url_nobody_can_say_where_attio_has_to_post_to() {
-    let attio = TestAttio::start().await;
-    let folder = usual(&attio).replaced("public_url", "# public_url");
-    for command in ["plan", "apply", "adopt", "rotate"] {
-        let run = exits(1, &folder, &[command]);
-        assert!(run.err.contains("`server.public_url` is missing"), "{run}");
-    }
-    exits(0, &folder, &["list"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn list_shows_the_workspaces_webhooks_and_cuts_other_peoples_addresses() {
-    let attio = TestAttio::start().await;
-    let folder = usual(&attio);
-    let ours = attio.add_webhook(HOME, "canary-1", Some(vec![all_of("task.created")]));
-    attio.add_webhook("https://zapier.example/h/canary-2", "canary-3", None);
-    let run = exits(0, &folder, &["list"]);
-    assert!(run.out.contains(&ours) && run.out.contains("https://zapier.example/…"), "{run}");
-    let json = exits(0, &folder, &["list", "--output", "json"]);
-    assert!(!run.to_string().contains("canary") && !json.to_string().contains("canary"));
-    let listed: Value = serde_json::from_str(&json.out).unwrap();
-    assert_eq!((&listed[0]["source"], &listed[0]["status"]), (&json!("crm"), &json!("active")));
-    assert_eq!((&listed[0]["target_url"], &listed[1]["source"]), (&json!(HOME), &Value::Null));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn adopt_takes_over_a_webhook_that_somebody_made_elsewhere() {
-    let attio = TestAttio::start().await;
-    let folder = usual(&attio);
-    let theirs =
-        attio.add_webhook("https://old.example/in", "x", Some(vec![all_of("task.created")]));
-    exits(1, &folder, &["adopt", "--yes"]);
-    let run = exits(0, &folder, &["adopt", &theirs, "--yes"]);
-    assert!(run.out.contains("put its secret into") && run.out.contains("secret"), "{run}");
-    let [taken] = &attio.webhooks()[..] else { panic!("one webhook") };
-    assert_eq!((id(taken), taken["target_url"].as_str()), (theirs.as_str(), Some(HOME)));
-    assert_eq!(types(taken).len(), 3);
-    exits(0, &folder, &["plan"]);
-    let second = attio.add_webhook("https://old.example/2", "x", None);
-    let run = exits(1, &folder, &["adopt", &second, "--yes"]);
-    assert!(run.err.contains("events would come twice"), "{run}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_source_carries_the_plan_and_another_that_gets_the_same_is_told() {
-    let attio = TestAttio::start().await;
-    let second =
-        "[[sources]]\nname = 'second'\npath = '/second'\nsecrets = ['file:FOLDER/two']\n[attio]";
-    let folder = usual(&attio).replaced("[attio]", second);
-    let home = folder.path("").display().to_string();
-    let folder = folder.replaced("FOLDER/", &home);
-    exits(0, &folder, &["apply", "--yes"]);
-    let [made] = &attio.webhooks()[..] else { panic!("one webhook") };
-    assert_eq!(made["target_url"], "https://hooks.example.com/second", "the first of the file");
-    exits(0, &folder, &["plan"]);
-    let run = exits(3, &folder, &["plan", "--source", "crm"]);
-    assert!(run.out.contains("overlapping") && run.out.contains("second"), "{run}");
-    exits(1, &folder, &["plan", "--source", "nobody"]);
 }

@@ -1,6 +1,7 @@
 //! `webhooks`: what Attio sends follows from the routes, by the built binary against the fake Attio.
 
 mod apply;
+mod others;
 mod rotation;
 mod status;
 
