@@ -228,6 +228,7 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
     if let Some(tls) = tls {
         tasks.spawn("certificate", tls.watch(Arc::clone(&metrics), ends.rest.clone()));
     }
+    dispatch.check_destinations();
     let (claiming, writing) = loops.split(ends.claims.clone());
     tasks.spawn("intake", after(prepared.clone(), ends.intake.clone(), committing));
     tasks.spawn("claim", after(prepared.clone(), ends.claims.clone(), claiming));

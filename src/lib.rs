@@ -11,6 +11,7 @@ pub mod attio;
 pub mod cli;
 pub mod config;
 pub mod dispatch;
+pub mod enrich;
 pub mod http;
 pub mod intake;
 pub mod job;

@@ -15,6 +15,8 @@ CREATE DOMAIN delivery_state AS text
 CREATE DOMAIN delivery_hold AS text CHECK (VALUE IN ('order', 'orphaned'));
 CREATE DOMAIN attempt_result AS text
     CHECK (VALUE IN ('succeeded', 'failed', 'timeout', 'refused', 'cut_off', 'lease_lost'));
+CREATE DOMAIN snapshot_kind AS text CHECK (VALUE IN ('record', 'entry', 'previous', 'actor',
+    'workspace', 'note', 'task', 'comment', 'meeting'));
 
 CREATE TABLE messages (
     id          uuid        NOT NULL PRIMARY KEY,
@@ -89,6 +91,8 @@ CREATE TABLE deliveries (
     idempotency_key uuid        NOT NULL,
     ended_at        timestamptz,
     reason          text,
+    debounce_key    bytea,
+    merged_into     uuid,
     -- One CHECK for all that an open row and an ended row may say: each one costs anew.
     CONSTRAINT says_one_thing CHECK (
         CASE WHEN state = 'open'
@@ -113,6 +117,10 @@ CREATE INDEX deliveries_again ON deliveries (action, due_at)
     WHERE ended_at IS NULL AND held IS NULL AND tries > 0;
 CREATE INDEX deliveries_held ON deliveries (held, order_key, seq) WHERE held IS NOT NULL;
 CREATE INDEX deliveries_dead ON deliveries (action) WHERE state = 'dead';
+-- Debounced ones only: others are in neither.
+CREATE INDEX deliveries_debounced ON deliveries (debounce_key, seq)
+    WHERE debounce_key IS NOT NULL AND ended_at IS NULL;
+CREATE INDEX deliveries_merged ON deliveries (merged_into) WHERE merged_into IS NOT NULL;
 
 COMMENT ON TABLE deliveries IS 'One event for one action of one route.';
 COMMENT ON COLUMN deliveries.id IS 'UUIDv7, made on arrival.';
@@ -131,6 +139,8 @@ COMMENT ON COLUMN deliveries.order_key IS 'SHA-256 of route, action and record o
 COMMENT ON COLUMN deliveries.idempotency_key IS 'Sent with every attempt; its own id, but for the replay of a dead one.';
 COMMENT ON COLUMN deliveries.ended_at IS 'When it ended; null while open.';
 COMMENT ON COLUMN deliveries.reason IS 'Why it ended skipped, dead or discarded.';
+COMMENT ON COLUMN deliveries.debounce_key IS 'SHA-256 of route, action and entry or record: those with the same one are merged while they wait. Null when it does not wait; replays have none.';
+COMMENT ON COLUMN deliveries.merged_into IS 'The later delivery that carries what this one tells of; its own id when it was the last of its kind and went itself. Null until that was decided.';
 
 CREATE TABLE order_keys (
     key     bytea  NOT NULL PRIMARY KEY,
@@ -167,6 +177,31 @@ COMMENT ON COLUMN attempts.status IS 'The HTTP status of the answer, where there
 COMMENT ON COLUMN attempts.error IS 'What went wrong; known secrets masked.';
 COMMENT ON COLUMN attempts.answer IS 'The first 4 KiB of a failed answer; known secrets masked.';
 
+CREATE TABLE snapshots (
+    event_id     uuid          NOT NULL,
+    kind         snapshot_kind NOT NULL,
+    looked_up_at timestamptz   NOT NULL,
+    value        bytea         NOT NULL,
+    PRIMARY KEY (event_id, kind)
+);
+
+COMMENT ON TABLE snapshots IS 'What was looked up in Attio for an event; the first one stays, so that all routes and tries see the same.';
+COMMENT ON COLUMN snapshots.event_id IS 'The event that it was looked up for.';
+COMMENT ON COLUMN snapshots.kind IS 'What it is: record, entry (of a list), previous (as it was before the change), actor, workspace, note, task, comment, meeting.';
+COMMENT ON COLUMN snapshots.looked_up_at IS 'When the look-up started, by the process''s clock.';
+COMMENT ON COLUMN snapshots.value IS 'JSON, made plain; null when it is not there any more.';
+
+CREATE TABLE catalogs (
+    workspace text        NOT NULL PRIMARY KEY,
+    learnt_at timestamptz NOT NULL,
+    value     bytea       NOT NULL
+);
+
+COMMENT ON TABLE catalogs IS 'What workspaces call their objects, lists and attributes, so that a restart needs no Attio.';
+COMMENT ON COLUMN catalogs.workspace IS 'The workspace''s id.';
+COMMENT ON COLUMN catalogs.learnt_at IS 'When Attio was asked, by the process''s clock; the newest one stays.';
+COMMENT ON COLUMN catalogs.value IS 'JSON: the names, and whose token they were learnt with.';
+
 -- What the statements of the hot paths take: one array of rows each. An array for each column would
 -- cost a function call and a buffer for each, about a third of a statement for one message.
 
@@ -185,9 +220,9 @@ COMMENT ON TYPE new_event IS 'An event to be recorded; as in events.';
 
 CREATE TYPE new_delivery AS (
     id uuid, message_id uuid, event_id uuid, route text, action text, order_key bytea,
-    lease_us bigint
+    lease_us bigint, delay_us bigint, debounce_key bytea
 );
-COMMENT ON TYPE new_delivery IS 'A delivery to be recorded; born leased for so many microseconds, or due where null.';
+COMMENT ON TYPE new_delivery IS 'A delivery to be recorded; born leased for so many microseconds, or due after so many, or now where both are null.';
 
 CREATE TYPE outcome AS (
     id uuid, lease_no integer, state text, held text, wait_us bigint, reason text, tried integer,

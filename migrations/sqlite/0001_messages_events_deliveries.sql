@@ -56,6 +56,8 @@ CREATE TABLE deliveries (
     idempotency_key TEXT    NOT NULL, -- Sent with every attempt; its own id, but for the replay of a dead one.
     ended_at        INTEGER, -- When it ended; null while open.
     reason          TEXT, -- Why it ended skipped, dead or discarded.
+    debounce_key    BLOB, -- SHA-256 of route, action and entry or record: those with the same one are merged while they wait. Null when it does not wait; replays have none.
+    merged_into     TEXT, -- The later delivery that carries what this one tells of; its own id when it was the last of its kind and went itself. Null until that was decided.
     CONSTRAINT ended_says_when CHECK ((state = 'open') = (ended_at IS NULL)),
     CONSTRAINT ended_is_nobodys CHECK (state = 'open' OR (owner IS NULL AND held IS NULL)),
     CONSTRAINT held_is_nobodys CHECK (held IS NULL OR owner IS NULL),
@@ -71,6 +73,10 @@ CREATE INDEX deliveries_again ON deliveries (action, due_at)
 CREATE INDEX deliveries_held ON deliveries (order_key, seq) WHERE held = 'order';
 CREATE INDEX deliveries_orphaned ON deliveries (route) WHERE held = 'orphaned';
 CREATE INDEX deliveries_dead ON deliveries (action) WHERE state = 'dead';
+-- Debounced ones only: others are in neither.
+CREATE INDEX deliveries_debounced ON deliveries (debounce_key, seq)
+    WHERE debounce_key IS NOT NULL AND ended_at IS NULL;
+CREATE INDEX deliveries_merged ON deliveries (merged_into) WHERE merged_into IS NOT NULL;
 
 -- Keys that have open ordered deliveries.
 CREATE TABLE order_keys (
@@ -93,4 +99,21 @@ CREATE TABLE attempts (
     PRIMARY KEY (delivery_id, lease_no),
     CONSTRAINT lost_knows_no_times
         CHECK ((result = 'lease_lost') = (started_at IS NULL AND duration_us IS NULL))
+) STRICT;
+
+-- What was looked up in Attio for an event; the first one stays, so that all routes and tries see the same.
+CREATE TABLE snapshots (
+    event_id     TEXT    NOT NULL, -- The event that it was looked up for.
+    kind         TEXT    NOT NULL -- What it is: record, entry (of a list), previous (as it was before the change), actor, workspace, note, task, comment, meeting.
+                 CHECK (kind IN ('record', 'entry', 'previous', 'actor', 'workspace', 'note', 'task', 'comment', 'meeting')),
+    looked_up_at INTEGER NOT NULL, -- When the look-up started, by the process's clock.
+    value        BLOB    NOT NULL, -- JSON, made plain; null when it is not there any more.
+    PRIMARY KEY (event_id, kind)
+) STRICT;
+
+-- What workspaces call their objects, lists and attributes, so that a restart needs no Attio.
+CREATE TABLE catalogs (
+    workspace TEXT    NOT NULL PRIMARY KEY, -- The workspace's id.
+    learnt_at INTEGER NOT NULL, -- When Attio was asked, by the process's clock; the newest one stays.
+    value     BLOB    NOT NULL -- JSON: the names, and whose token they were learnt with.
 ) STRICT;

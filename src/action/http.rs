@@ -12,6 +12,7 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use secrecy::ExposeSecret;
+use serde::de::IgnoredAny;
 use sha2::Sha256;
 use uuid::Uuid;
 
@@ -101,22 +102,21 @@ impl Http {
     ///
     /// The destination did not take it.
     pub async fn perform(&self, job: &Job) -> Result<Done, ActionError> {
-        let body = self
-            .body(job)
-            .map_err(|what| ActionError::Refused(Failure { what, ..Failure::default() }))?;
+        let body = self.body(job)?;
         let answer = self.client.send(self.request(job, body), BODY_PATIENCE).await?;
         self.client.check(&answer)?;
         Ok(Done { status: Some(answer.status.as_u16()) })
     }
 
-    fn body(&self, job: &Job) -> Result<Vec<u8>, String> {
+    fn body(&self, job: &Job) -> Result<Vec<u8>, ActionError> {
         let Some(BodyTemplate { template, must_be_json }) = &self.body else {
             return Ok(standard_body(job));
         };
-        let body = template.render(job).map_err(|error| format!("the body template: {error}"))?;
-        if *must_be_json {
-            serde_json::from_str::<serde::de::IgnoredAny>(&body)
-                .map_err(|error| format!("the body template did not make JSON: {error}"))?;
+        let body = template.render(job);
+        let body = body.map_err(|error| ActionError::of_template("body", &error))?;
+        if *must_be_json && let Err(error) = serde_json::from_str::<IgnoredAny>(&body) {
+            let what = format!("the body template did not make JSON: {error}");
+            return Err(ActionError::Refused(Failure { what, ..Failure::default() }));
         }
         Ok(body.into_bytes())
     }
@@ -154,7 +154,8 @@ impl Signer {
     }
 }
 
-/// The body of `CONTRACT.md` section 4, around the event's own bytes.
+/// The body of `CONTRACT.md` section 4, around the event's own bytes. The record and the entry
+/// are in it only where they were looked up.
 fn standard_body(job: &Job) -> Vec<u8> {
     let head = Head {
         id: job.event_id,
@@ -168,6 +169,11 @@ fn standard_body(job: &Job) -> Vec<u8> {
     body.pop(); // the closing brace
     body.extend_from_slice(br#","event":"#);
     body.extend_from_slice(&job.json);
+    for (field, value) in [("record", &job.values.record), ("entry", &job.values.entry)] {
+        if let Some(value) = value {
+            body.extend_from_slice(format!(r#","{field}":{value}"#).as_bytes());
+        }
+    }
     body.extend_from_slice(format!(r#","attempt":{}}}"#, job.attempt).as_bytes());
     body
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::{ActionError, Done, Failure, Job, TemplateProblem};
+use super::{ActionError, Done, Job, TemplateProblem};
 use crate::{
     config::{self, LogAction},
     name::ActionName,
@@ -41,10 +41,8 @@ impl Log {
         let text = match &self.text {
             None => "event".to_owned(),
             Some(template) => {
-                template.render(job).map(|text| on_one_line(&text)).map_err(|error| {
-                    let what = format!("the text template: {error}");
-                    ActionError::Refused(Failure { what, ..Failure::default() })
-                })?
+                let text = template.render(job);
+                on_one_line(&text.map_err(|error| ActionError::of_template("text", &error))?)
             }
         };
         tracing::info!(

@@ -7,6 +7,7 @@ mod client;
 pub mod guard;
 pub mod http;
 pub mod log;
+pub mod postgres;
 pub mod slack;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use crate::job::Job;
 use crate::{
     config::{self, ActionKind},
     mask, retry_after,
+    routing::template::{Kind, TemplateError},
 };
 
 /// A configured destination, ready to be used.
@@ -25,6 +27,8 @@ pub enum Action {
     Http(Box<http::Http>),
     /// A Slack message.
     Slack(Box<slack::Slack>),
+    /// A row in a Postgres table.
+    Postgres(Box<postgres::Postgres>),
     /// A line in the log.
     Log(Box<log::Log>),
 }
@@ -60,6 +64,20 @@ pub enum ActionError {
     /// The destination is gone for good: this event is refused, and the action pauses.
     #[error("{}", .0.what)]
     Gone(Failure),
+    /// There is nothing to send, and why: the destination was not asked.
+    #[error("{0}")]
+    Skipped(String),
+}
+
+impl ActionError {
+    /// A template of the field, such as `body`, could not be rendered.
+    pub(in crate::action) fn of_template(field: &str, error: &TemplateError) -> Self {
+        let what = format!("the {field} template: {error}");
+        match error.kind {
+            Kind::Empty => Self::Skipped(what),
+            Kind::Wrong => Self::Refused(Failure { what, ..Failure::default() }),
+        }
+    }
 }
 
 /// What is known of a failed attempt. Holds no secret.
@@ -87,6 +105,9 @@ impl Action {
         Ok(match &config.kind {
             ActionKind::Http(http) => Self::Http(Box::new(http::Http::build(config, http)?)),
             ActionKind::Slack(slack) => Self::Slack(Box::new(slack::Slack::build(config, slack)?)),
+            ActionKind::Postgres(postgres) => {
+                Self::Postgres(Box::new(postgres::Postgres::build(config, postgres)?))
+            }
             ActionKind::Log(log) => Self::Log(Box::new(log::Log::build(config, log)?)),
         })
     }
@@ -97,9 +118,23 @@ impl Action {
         let problems = match &config.kind {
             ActionKind::Http(http) => http::Http::check(http),
             ActionKind::Slack(slack) => slack::Slack::check(slack),
+            ActionKind::Postgres(postgres) => postgres::Postgres::check(postgres),
             ActionKind::Log(log) => log::Log::check(log),
         };
         problems.into_iter().map(|problem| (problem.field, problem.message)).collect()
+    }
+
+    /// Asks the destination, where that changes nothing there, whether it is as the action needs
+    /// it. Answers within a few seconds.
+    ///
+    /// # Errors
+    ///
+    /// What somebody must mend, or that the destination is away. Holds no secret.
+    pub async fn check_online(&self) -> Result<(), String> {
+        match self {
+            Self::Postgres(postgres) => postgres.check_online().await,
+            Self::Http(_) | Self::Slack(_) | Self::Log(_) => Ok(()),
+        }
     }
 
     /// Makes one attempt, within the action's deadline.
@@ -111,6 +146,7 @@ impl Action {
         match self {
             Self::Http(http) => http.perform(job).await,
             Self::Slack(slack) => slack.perform(job).await,
+            Self::Postgres(postgres) => postgres.perform(job).await,
             Self::Log(log) => log.perform(job),
         }
     }

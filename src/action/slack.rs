@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    ActionError, Done, Failure, Job, TemplateProblem,
+    ActionError, Done, Job, TemplateProblem,
     client::{Answer, Client},
     mask::Mask,
 };
@@ -101,10 +101,8 @@ impl Slack {
     ///
     /// Slack did not take it.
     pub async fn perform(&self, job: &Job) -> Result<Done, ActionError> {
-        let text = self.text.render(job).map_err(|error| {
-            let what = format!("the text template: {error}");
-            ActionError::Refused(Failure { what, ..Failure::default() })
-        })?;
+        let text = self.text.render(job);
+        let text = text.map_err(|error| ActionError::of_template("text", &error))?;
         let answer = self.client.send(self.request(&text), self.timeout).await?;
         self.client.check(&answer)?;
         self.check_outcome(&answer)?;

@@ -3,10 +3,14 @@
 //! Events carry ids and people write slugs; here the two meet. A value, as it was learnt at one
 //! moment: it never asks Attio itself, and what it does not know may yet exist.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use arc_swap::{ArcSwap, Guard};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 /// All that is known of a workspace's names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,24 +127,56 @@ impl Catalog {
 /// The catalog of a process: read at every event, replaced as a whole when more was learnt. Cheap
 /// to clone; all clones show the same.
 #[derive(Debug, Clone, Default)]
-pub struct Shared(Arc<ArcSwap<Catalog>>);
+pub struct Shared(Arc<Board>);
+
+#[derive(Debug, Default)]
+struct Board {
+    current: ArcSwap<Catalog>,
+    /// Ids of objects and lists that came up and whose attributes were not known.
+    missed: Mutex<BTreeSet<String>>,
+    is_asked: Notify,
+}
 
 impl Shared {
     /// Shows a catalog from the start.
     #[must_use]
     pub fn new(catalog: Catalog) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(catalog)))
+        Self(Arc::new(Board { current: ArcSwap::from_pointee(catalog), ..Board::default() }))
     }
 
     /// The catalog as it is now, without waiting for anybody. Not to be kept for long; make an
     /// `Arc` of it with `Guard::into_inner` for that.
     #[must_use]
     pub fn current(&self) -> Guard<Arc<Catalog>> {
-        self.0.load()
+        self.0.current.load()
     }
 
     /// Shows another one from now on.
     pub fn replace(&self, catalog: Catalog) {
-        self.0.store(Arc::new(catalog));
+        self.0.current.store(Arc::new(catalog));
+    }
+
+    /// Asks that the names be learnt again, and with them the attributes of this object or list.
+    /// Returns at once.
+    pub fn ask(&self, about: Option<Holder<'_>>) {
+        if let Some(Holder::Object(id) | Holder::List(id)) = about {
+            self.missed().insert(id.to_owned());
+        }
+        self.0.is_asked.notify_one();
+    }
+
+    /// Waits until somebody asks.
+    pub async fn asked(&self) {
+        self.0.is_asked.notified().await;
+    }
+
+    /// The objects and lists that were asked about.
+    #[must_use]
+    pub fn asked_about(&self) -> Vec<String> {
+        self.missed().iter().cloned().collect()
+    }
+
+    fn missed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.missed.lock().expect("no one panics while holding it")
     }
 }

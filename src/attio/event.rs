@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::catalog::Holder;
+
 /// The event types that Attio's webhook endpoints accept, as of October 2026.
 ///
 /// Source: <https://api.attio.com/openapi/api>. New types come without notice, so this list serves
@@ -76,4 +78,17 @@ pub struct Subject {
     pub list_id: Option<String>,
     /// The list entry's id.
     pub entry_id: Option<String>,
+}
+
+impl Event {
+    /// Whose attribute the event names, where it names one.
+    #[must_use]
+    pub fn holder(&self) -> Option<Holder<'_>> {
+        match self.event_type.split('.').next() {
+            Some("list-entry" | "list-attribute") => {
+                self.subject.list_id.as_deref().map(Holder::List)
+            }
+            _ => self.subject.object_id.as_deref().map(Holder::Object),
+        }
+    }
 }

@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod completions;
 mod demo;
+mod explain;
 mod healthcheck;
 mod migrate;
 mod schema;
@@ -68,6 +69,7 @@ enum Command {
     },
     /// See and change Attio's subscriptions, so that it sends what the routes need.
     Webhooks(webhooks::Webhooks),
+    Explain(explain::Explain),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -107,6 +109,9 @@ impl Cli {
             }
             Command::Healthcheck { ready } => healthcheck::run(&config, ready),
             Command::Webhooks(webhooks) => webhooks::run(&webhooks, &config),
+            Command::Explain(explain) => {
+                with_config(&config, |config| explain::run(&explain, &config))
+            }
             Command::Completions { shell } => completions::run(shell),
         }
     }

@@ -6,11 +6,15 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
-pub use self::route::{ActorPattern, Debounce, Name, OrderBy, Route};
+pub use self::{
+    route::{ActorPattern, Debounce, Name, OrderBy, Route},
+    warehouse::{PostgresAction, TableName},
+};
 pub use super::secret::SecretPlace;
 use crate::name::{ActionName, SourceName};
 
 mod route;
+mod warehouse;
 
 /// A configuration in which every check has passed.
 #[derive(Debug, Clone)]
@@ -144,6 +148,8 @@ pub enum ActionKind {
     Http(HttpAction),
     /// A Slack message.
     Slack(SlackAction),
+    /// A row in a Postgres table.
+    Postgres(PostgresAction),
     /// A line in the log.
     Log(LogAction),
 }

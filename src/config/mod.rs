@@ -14,8 +14,8 @@ pub use self::{
     alone::{admin_listen, secret},
     meant::{
         Action, ActionKind, ActorPattern, Alerts, Attio, Config, Debounce, HttpAction, LogAction,
-        Name, OrderBy, Rate, Reconcile, Retry, Route, SecretPlace, Server, SigningKey, SlackAction,
-        SlackTarget, Source, Store, Tls, Worker,
+        Name, OrderBy, PostgresAction, Rate, Reconcile, Retry, Route, SecretPlace, Server,
+        SigningKey, SlackAction, SlackTarget, Source, Store, TableName, Tls, Worker,
     },
     problem::{Problem, Problems, Severity},
     schema::json_schema,

@@ -53,8 +53,7 @@ pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
         slot.unused();
         (verdict, None)
     } else {
-        let (verdict, attempt) = attempt(&shared, runner, &claimed, slot).instrument(span).await;
-        (verdict, Some(attempt))
+        attempt(&shared, runner, &claimed, slot).instrument(span).await
     };
     let outcome = Outcome {
         id: claimed.id,
@@ -105,7 +104,7 @@ async fn attempt(
     runner: &Runner,
     claimed: &Claimed,
     slot: Slot,
-) -> (Verdict, Attempt) {
+) -> (Verdict, Option<Attempt>) {
     let job = job(claimed);
     let started = Instant::now();
     let perform = AssertUnwindSafe(runner.action.perform(&job)).catch_unwind();
@@ -124,10 +123,13 @@ async fn attempt(
     };
     let duration = started.elapsed();
     let (verdict, result, failure) = judge(shared, runner, claimed, slot, &ending);
+    log(&verdict, &failure, claimed, shared, duration);
+    if matches!(verdict, Verdict::Skipped(_)) {
+        return (verdict, None); // the destination was not asked
+    }
     let metrics = &shared.metrics;
     metrics.attempts.with([runner.name.as_str(), result]).increment(1);
     metrics.attempt_seconds.with([runner.name.as_str()]).record(duration.as_secs_f64());
-    log(&verdict, &failure, claimed, shared, duration);
     let attempt = Attempt {
         number: claimed.tries + 1,
         started_ago: duration,
@@ -137,7 +139,7 @@ async fn attempt(
         error: (!failure.what.is_empty()).then(|| clean(&failure.what)),
         answer: failure.answer,
     };
-    (verdict, attempt)
+    (verdict, Some(attempt))
 }
 
 fn job(claimed: &Claimed) -> Job {
@@ -203,6 +205,10 @@ fn judge(
             }
             (Verdict::Dead(format!("gone: {}", clean(&failure.what))), "refused", failure.clone())
         }
+        Ending::Failed(ActionError::Skipped(reason)) => {
+            slot.unused();
+            (Verdict::Skipped(clean(reason)), "skipped", Failure::default())
+        }
         Ending::Panicked => {
             let failure = Failure { what: "the action panicked".to_owned(), ..Failure::default() };
             (retry(&failure), "failed", failure)
@@ -237,6 +243,7 @@ fn log(
         Verdict::Dead(reason) => error!(ms, %reason, "dead"),
         Verdict::Postponed(_) => info!(ms, "cut off by the stop; given back"),
         Verdict::Skipped(reason) => info!(ms, %reason, "skipped"),
+        Verdict::Merged(into) => info!(ms, %into, "merged"),
         Verdict::Orphaned => {}
     }
 }

@@ -20,6 +20,7 @@ use std::{
 
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::warn;
 
 pub use limits::{Limits, Slot};
 
@@ -131,6 +132,22 @@ impl Dispatch {
     /// Performs a delivery that is leased to this process, in a task of its own.
     pub fn start(&self, leased: Leased, slot: Slot) {
         self.0.attempts.spawn(attempt::run(Arc::clone(&self.0), leased, slot));
+    }
+
+    /// Asks every destination that can be asked whether it is as its action needs it, in the
+    /// background. What is wrong is a warning in the log; nothing waits for the answer.
+    pub fn check_destinations(&self) {
+        let shared = Arc::clone(&self.0);
+        self.0.attempts.spawn(async move {
+            let check_all = async {
+                for runner in &shared.runners {
+                    if let Err(problem) = runner.action.check_online().await {
+                        warn!(action = %runner.name, %problem, "the destination is not ready");
+                    }
+                }
+            };
+            shared.cut_off.run_until_cancelled(check_all).await;
+        });
     }
 
     /// Rows of this action became due.

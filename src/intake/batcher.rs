@@ -19,7 +19,7 @@ use crate::{
     attio::event::KNOWN_TYPES,
     dispatch::{Dispatch, Leased, Slot},
     name::ActionName,
-    store::{Claimed, ClaimedEvent, Existing, Lane, NewMessage, StoreError},
+    store::{Claimed, ClaimedEvent, Existing, Lane, NewDelivery, NewMessage, StoreError},
     telemetry::{Metrics, error_text, unix_seconds},
 };
 
@@ -88,6 +88,7 @@ impl Incoming {
             for (delivery, new) in new.deliveries.iter_mut().enumerate() {
                 if new.lease.is_none()
                     && new.order_key.is_none()
+                    && new.delay.is_none()
                     && let Some((slot, lease)) = dispatch.reserve(&new.action)
                 {
                     new.lease = Some(lease);
@@ -109,7 +110,9 @@ impl Incoming {
             dispatch.start(Leased { claimed, until: sent + lease }, slot);
         }
         let deliveries = self.message.events.iter().flat_map(|event| &event.deliveries);
-        for delivery in deliveries.filter(|delivery| delivery.lease.is_none()) {
+        // What waits for its time is found by the next look for what became due.
+        let is_due = |delivery: &&NewDelivery| delivery.lease.is_none() && delivery.delay.is_none();
+        for delivery in deliveries.filter(is_due) {
             if !due.contains(&delivery.action) {
                 due.insert(delivery.action.clone());
             }
@@ -143,6 +146,7 @@ fn claimed(message: &NewMessage, event: usize, delivery: usize) -> Claimed {
         route: delivery.route.clone(),
         action: delivery.action.clone(),
         order_key: delivery.order_key,
+        debounce_key: delivery.debounce_key,
         idempotency_key: delivery.id,
         event: ClaimedEvent {
             id: event.id,

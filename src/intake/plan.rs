@@ -59,12 +59,15 @@ pub(super) fn plan(
 }
 
 fn delivery(routed: crate::routing::Routed) -> NewDelivery {
+    let (delay, debounce_key) = routed.debounce.unzip();
     NewDelivery {
         id: Uuid::now_v7(),
         route: routed.route,
         action: routed.action,
         order_key: routed.order_key,
         lease: None,
+        delay,
+        debounce_key,
     }
 }
 

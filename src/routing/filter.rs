@@ -6,7 +6,7 @@
 use super::Rule;
 use crate::{
     attio::{
-        catalog::{Attribute, Catalog, Holder},
+        catalog::{Attribute, Catalog},
         event::Event,
     },
     config::{ActorPattern, Name},
@@ -97,7 +97,7 @@ impl Rule {
             return Some(true);
         }
         let mut slugs = self.changed.iter().filter(|name| name.is_slug()).peekable();
-        let Some(holder) = slugs.peek().and_then(|_| holder(event)) else {
+        let Some(holder) = slugs.peek().and_then(|_| event.holder()) else {
             return Some(false);
         };
         let known = catalog.attributes(holder).filter(|_| !is_foreign(event, catalog))?;
@@ -128,14 +128,6 @@ pub(super) fn is_foreign(event: &Event, catalog: &Catalog) -> bool {
     match (&event.workspace_id, &catalog.identity) {
         (Some(of_event), Some(identity)) => *of_event != identity.workspace_id,
         (None, _) | (_, None) => false,
-    }
-}
-
-/// Whose attribute an event names.
-pub(super) fn holder(event: &Event) -> Option<Holder<'_>> {
-    match event.event_type.split('.').next() {
-        Some("list-entry" | "list-attribute") => event.subject.list_id.as_deref().map(Holder::List),
-        _ => event.subject.object_id.as_deref().map(Holder::Object),
     }
 }
 

@@ -3,6 +3,7 @@
 //! An event is routed in two halves. At intake [`RouteTable::decide`] leaves out what it can rule
 //! out from the event and what is known; in the worker [`RouteTable::judge`] decides the rest.
 
+pub mod condition;
 mod filter;
 mod needs;
 mod pattern;
@@ -11,6 +12,7 @@ pub mod table;
 pub mod template;
 mod verdict;
 
+pub use condition::Condition;
 pub use filter::Filter;
 pub use needs::Needs;
 pub use pattern::TypePattern;

@@ -1,31 +1,77 @@
-//! The language of templates: strict, bounded, and checked name by name when it is loaded.
+//! The language of templates and conditions: strict, bounded, and checked name by name when it is
+//! loaded.
 //!
 //! A template is the operator's, the values are anybody's: nothing undefined is ever printed as
 //! nothing, values cannot become markup, and no value makes a template run or write without end.
 //! No I/O happens here and no clock is read.
+//!
+//! An empty value is `none`, and a way that leads through one ends at `none`
+//! (`record.company.name` of a record without a company). What that means:
+//!
+//! - `==`, `!=`, `is none`, `not`, `and`, `or` and `default` take it as it is; nothing is `in` it,
+//!   and its `length` is 0.
+//! - It prints as nothing: an empty date is a fact and no reason to withhold a message. Who wants
+//!   a word there writes `{{ record.close_date|default("no date") }}`; as JSON it is `null`.
+//! - `<`, `>`, `<=`, `>=` and arithmetic with it, or with an undefined value, end the rendering as
+//!   [`Kind::Empty`]. So do `abs`, `round`, `sum`, `min`, `max`, and `int` and `float` without a
+//!   default.
+//! - Only numbers with numbers and texts with texts can be put in order; dates are texts that
+//!   order as they should.
+//!
+//! Everything else that is undefined is an error where it is used. So is an attribute that
+//! `record`, `entry` or `previous` does not have: it is misspelt, even within `default`. In a
+//! template, a way through an empty value of `event` or `actor` stays undefined: what Attio did
+//! not send is another thing than what a record does not hold.
+//!
+//! `in` is Jinja's: an item of a list, or a part of a text. A value that may be one or several
+//! (`record.tags`) is made a list by `aslist`: `"Ent" in record.tags|aslist` is not true of the
+//! one tag `Enterprise`.
+//!
+//! The engine has neither these rules nor a place to hang them in: it orders `none < 1000` by
+//! kind, and its operators cannot be replaced. So a template's tree is written anew with filters
+//! of ours in the place of operators (`rewrite.rs`), and the engine compiles and runs what was
+//! written. Filters meet the values themselves, in every branch, loop and macro, which no check of
+//! the values beforehand could promise; and places, limits and escaping stay the engine's.
 
 mod event;
 mod names;
+mod operators;
+mod path;
+mod program;
+mod rewrite;
 mod strict;
+#[cfg(test)]
+mod tests;
+mod value;
+mod values;
 
-use std::io;
+pub(in crate::routing) use path::Path;
+pub use path::UsedAttribute;
+pub(in crate::routing) use program::Program;
 
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
-
+pub use self::value::{Content, ValueTemplate};
+use super::Needs;
 use crate::job::Job;
 
-/// The names that every template may use.
-pub const NAMES: [&str; 8] =
-    ["event", "actor", "id", "type", "received_at", "source", "route", "attempt"];
-
-/// Steps that one rendering may take.
-const FUEL: u64 = 50_000;
-
-/// The longest text that is made, in bytes.
-const LONGEST: usize = 256 * 1024;
-
-/// The name of the only template in an environment.
-const NAME: &str = "template";
+/// The names that every template and condition may use.
+pub const NAMES: [&str; 16] = [
+    "event",
+    "actor",
+    "id",
+    "type",
+    "received_at",
+    "source",
+    "route",
+    "attempt",
+    "record",
+    "entry",
+    "previous",
+    "workspace",
+    "note",
+    "task",
+    "comment",
+    "meeting",
+];
 
 /// How values are escaped on their way into the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,21 +80,34 @@ pub enum Escape {
     Nothing,
     /// `&`, `<` and `>`, after <https://docs.slack.dev/messaging/formatting-message-text>.
     Slack,
+    /// Each value becomes JSON; only for templates that are one expression.
+    Json,
 }
 
 /// A template that has passed every check that can be made without an event.
 pub struct Template {
-    environment: Environment<'static>,
-    reads_event: bool,
+    program: Program,
 }
 
 /// Why a template cannot be used, or could not be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct TemplateError {
+    /// What it means for the delivery.
+    pub kind: Kind,
     /// Where in the template, counted from 1.
     pub place: Option<Place>,
     /// What is wrong.
     pub message: String,
+}
+
+/// What an error means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The template is wrong, altogether or for these values.
+    Wrong,
+    /// It put an empty value in order or calculated with one: nothing is wrong, and nothing is to
+    /// be sent.
+    Empty,
 }
 
 /// A place in a template's source, counted from 1.
@@ -60,9 +119,6 @@ pub struct Place {
     pub column: usize,
 }
 
-/// Takes the text until it gets too long.
-struct Bounded(Vec<u8>);
-
 impl Template {
     /// Compiles `source`, in which only `names` may stand for values.
     ///
@@ -70,46 +126,29 @@ impl Template {
     ///
     /// The source is not a template, or names something that does not exist.
     pub fn compile(source: &str, names: &[&str], escape: Escape) -> Result<Self, TemplateError> {
-        let mut environment = environment(escape);
-        // The place of a syntax error is known in debug mode only, which costs at run time.
-        environment.set_debug(true);
-        let added = environment.add_template_owned(NAME, source.to_owned());
-        added.map_err(|error| TemplateError::from_engine(&error, source))?;
-        environment.set_debug(false);
-        let used = names::check(&environment, names, source)?;
-        let reads_event = used.iter().any(|name| name == "event" || name == "actor");
-        Ok(Self { environment, reads_event })
+        Ok(Self { program: Program::of_template(source, names, escape)? })
     }
 
     /// The text for `job`.
     ///
     /// # Errors
     ///
-    /// A value is undefined, an operation is impossible, or a limit was reached. It would be so
-    /// again.
+    /// A value is undefined or empty, an operation is impossible, or a limit was reached. It would
+    /// be so again.
     pub fn render(&self, job: &Job) -> Result<String, TemplateError> {
-        let event = if self.reads_event { event::read(&job.json)? } else { Value::UNDEFINED };
-        let actor = event.get_attr("actor").ok().filter(|actor| !actor.is_undefined());
-        let values = minijinja::context! {
-            event,
-            actor => actor.unwrap_or(Value::from(())),
-            id => job.event_id.to_string(),
-            type => job.event_type.as_str(),
-            received_at => job.received_at_text(),
-            source => job.source.as_str(),
-            route => job.route.as_str(),
-            attempt => job.attempt,
-        };
-        self.write(values)
+        self.program.write(self.program.values(job)?)
     }
 
-    fn write(&self, values: Value) -> Result<String, TemplateError> {
-        let template = self.environment.get_template(NAME).expect("it was added when compiled");
-        let mut text = Bounded(Vec::with_capacity(256));
-        match template.render_captured_to(values, &mut text) {
-            Ok(_) => Ok(String::from_utf8(text.0).expect("the engine writes UTF-8")),
-            Err(error) => Err(TemplateError::from_engine(&error, template.source())),
-        }
+    /// What must be looked up before it can be rendered.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        self.program.needs()
+    }
+
+    /// The attributes of `record`, `entry` and `previous` that it names, in its own order.
+    #[must_use]
+    pub fn attributes(&self) -> Vec<UsedAttribute> {
+        self.program.attributes()
     }
 }
 
@@ -124,18 +163,12 @@ impl std::fmt::Display for TemplateError {
 
 impl TemplateError {
     fn at(source: &str, offset: Option<usize>, message: String) -> Self {
-        Self { place: offset.and_then(|offset| Place::of(source, offset)), message }
+        let place = offset.and_then(|offset| Place::of(source, offset));
+        Self { kind: Kind::Wrong, place, message }
     }
 
-    fn from_engine(error: &minijinja::Error, source: &str) -> Self {
-        let message = match (error.kind(), error.detail()) {
-            (ErrorKind::OutOfFuel, _) => format!("takes more than {FUEL} steps"),
-            (ErrorKind::WriteFailure, _) => format!("makes more than {LONGEST} bytes"),
-            (kind, Some(detail)) => format!("{kind}: {detail}"),
-            (kind, None) => kind.to_string(),
-        };
-        let offset = error.range().map(|range| range.start);
-        Self::at(source, offset, message)
+    pub(super) fn wrong(message: String) -> Self {
+        Self { kind: Kind::Wrong, place: None, message }
     }
 }
 
@@ -144,239 +177,5 @@ impl Place {
         let before = source.get(..offset)?;
         let line = before.rsplit('\n').next().unwrap_or_default();
         Some(Self { line: before.matches('\n').count() + 1, column: line.chars().count() + 1 })
-    }
-}
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > LONGEST {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn environment(escape: Escape) -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.remove_global("debug");
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(FUEL));
-    match escape {
-        Escape::Nothing => environment.set_auto_escape_callback(|_| AutoEscape::None),
-        Escape::Slack => environment.set_auto_escape_callback(|_| strict::slack()),
-    }
-    strict::install(&mut environment);
-    environment
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn job(json: &str) -> Job {
-        Job {
-            idempotency_key: uuid::Uuid::nil(),
-            route: "to-slack".into(),
-            event_id: uuid::Uuid::from_u128(7),
-            event_type: "record.updated".to_owned(),
-            source: "crm".into(),
-            received_at: time::OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(1_234),
-            json: bytes::Bytes::copy_from_slice(json.as_bytes()),
-            attempt: 2,
-            values: std::sync::Arc::default(),
-        }
-    }
-
-    fn compile(source: &str) -> Result<Template, TemplateError> {
-        Template::compile(source, &NAMES, Escape::Nothing)
-    }
-
-    fn problem(source: &str) -> String {
-        compile(source).err().expect("must be refused").to_string()
-    }
-
-    fn render(source: &str, json: &str) -> Result<String, TemplateError> {
-        compile(source).expect("must compile").render(&job(json))
-    }
-
-    fn render_for_slack(source: &str, json: &str) -> String {
-        let template = Template::compile(source, &NAMES, Escape::Slack).expect("must compile");
-        template.render(&job(json)).expect("must render")
-    }
-
-    #[test]
-    fn every_name_stands_for_its_value() {
-        let source = "{{ type }} {{ id }} {{ received_at }} {{ source }} {{ route }} {{ attempt }} \
-                      {{ event.id.record_id }} {{ actor.type }}";
-        let json = r#"{"id":{"record_id":"r1"},"actor":{"type":"system"}}"#;
-        assert_eq!(
-            render(source, json).unwrap(),
-            "record.updated 00000000-0000-0000-0000-000000000007 1970-01-01T00:00:01.234Z crm \
-             to-slack 2 r1 system"
-        );
-    }
-
-    #[test]
-    fn a_missing_actor_is_none() {
-        let source = "{% if actor is none %}nobody{% else %}{{ actor.type }}{% endif %}";
-        for json in ["{}", r#"{"actor":null}"#] {
-            assert_eq!(render(source, json).unwrap(), "nobody");
-        }
-    }
-
-    #[test]
-    fn an_undefined_value_is_an_error_at_its_place() {
-        for source in [
-            "ab\n  {{ event.nope }}",
-            "ab\n  {{ event.nope.deeper }}",
-            "ab\n  {{ event.nope ~ 'x' }}",
-            "ab\n  {% if event.nope %}x{% endif %}",
-            "ab\n  {% for x in event.nope %}x{% endfor %}",
-            "ab\n  {{ actor.type }}",
-            "ab\n  {{ event.nope|tojson }}",
-            "ab\n  {{ event.nope|upper }}",
-            "ab\n  {{ {'x': event.nope}|tojson }}",
-            "ab\n  {{ [event.nope]|join }}",
-            "ab\n  {{ [event.nope] }}",
-            "ab\n  {{ event.nope|e }}",
-            "ab\n  {{ event.nope == 1 }}",
-            "ab\n  {{ [1]|join(event.nope) }}",
-            "ab\n  {{ event.nope|groupby('x') }}",
-            "ab\n  {{ event.nope|chain([1])|list }}",
-        ] {
-            let error = render(source, "{}").expect_err(source);
-            assert_eq!(error.place.expect(source).line, 2, "{source}");
-        }
-    }
-
-    #[test]
-    fn a_syntax_error_is_refused_with_line_and_column() {
-        assert_eq!(
-            compile("one\ntwo {{ event. }}").err().unwrap().place,
-            Some(Place { line: 2, column: 15 })
-        );
-    }
-
-    #[test]
-    fn a_name_that_cannot_be_known_is_refused_with_its_place() {
-        assert_eq!(
-            problem("a\n é{{ evnt.id }}"),
-            "line 2, column 6: there is no `evnt`; did you mean `event`?"
-        );
-        assert!(problem("{{ frobnicate(1) }}").contains("there is no `frobnicate`; known are"));
-        assert!(problem("{% if false %}{{ nope }}{% endif %}").contains("there is no `nope`"));
-        assert!(problem("{{ debug() }}").contains("there is no `debug`"));
-    }
-
-    #[test]
-    fn names_that_need_attio_say_so() {
-        for name in ["record", "entry", "previous", "workspace"] {
-            let problem = problem(&format!("{{{{ {name}.stage }}}}"));
-            assert!(problem.contains("this version cannot do yet"), "{problem}");
-        }
-    }
-
-    #[test]
-    fn unknown_filters_and_tests_are_refused_in_branches_too() {
-        assert_eq!(
-            problem("{% if attempt > 1 %}{{ type|uper }}{% endif %}"),
-            "line 1, column 29: there is no filter `uper`"
-        );
-        assert!(problem("{{ type is nice }}").contains("there is no test `nice`"));
-        assert!(problem("{% macro m() %}{{ 1|uper }}{% endmacro %}x").contains("`uper`"));
-        assert!(problem("{% block b %}{{ 1|uper }}{% endblock %}").contains("`uper`"));
-    }
-
-    #[test]
-    fn other_templates_cannot_be_used() {
-        for source in ["{% include 'template' %}", "{% extends type %}", "{% import 'x' as y %}"] {
-            assert!(problem(source).contains("no other templates"), "{source}");
-        }
-    }
-
-    #[test]
-    fn the_languages_own_means_work() {
-        let source = "{% set n = namespace(sum=0) %}{% for x in range(4) %}\
-                      {% set n.sum = n.sum + x %}{% if loop.last %}{{ n.sum }}{% endif %}{% endfor %}\
-                      {% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(type|upper) }}{{ event.no|default('-') }}";
-        assert_eq!(render(source, "{}").unwrap(), "6<RECORD.UPDATED>-");
-    }
-
-    #[test]
-    fn tojson_makes_json_of_anything() {
-        let json = r#"{"name":"A \"quoted\" <name>\n","n":[1,2.5,null,true],"o":{}}"#;
-        let text = render("{{ event|tojson }}", json).unwrap();
-        let (made, expected): (serde_json::Value, serde_json::Value) =
-            (serde_json::from_str(&text).unwrap(), serde_json::from_str(json).unwrap());
-        assert_eq!(made, expected);
-    }
-
-    #[test]
-    fn too_many_steps_are_an_error() {
-        let source = "{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}";
-        assert!(render(source, "{}").unwrap_err().message.contains("steps"));
-    }
-
-    #[test]
-    fn too_long_a_text_is_an_error() {
-        let error = render("{% for a in range(1000) %}{{ 'x' * 1000 }}{% endfor %}", "{}");
-        assert!(error.unwrap_err().message.contains("bytes"));
-    }
-
-    #[test]
-    fn values_are_escaped_for_slack_and_the_templates_own_text_is_not() {
-        let json = r#"{"name":"<!channel> & <@U1>","tags":["<a>"]}"#;
-        assert_eq!(
-            render_for_slack("<https://x.y|{{ event.name }}> & co {{ event.tags }}", json),
-            "<https://x.y|&lt;!channel&gt; &amp; &lt;@U1&gt;> & co ['&lt;a&gt;']"
-        );
-    }
-
-    #[test]
-    fn values_are_escaped_for_slack_once_on_every_way() {
-        let json = r#"{"name":"<&>"}"#;
-        for source in [
-            "{{ event.name|upper }}",
-            "{{ event.name|e }}",
-            "{{ event.name ~ '' }}",
-            "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(event.name) }}",
-            "{% set x %}{{ event.name }}{% endset %}{{ x }}",
-            "{{ [event.name, '']|join }}",
-            "{% autoescape true %}{{ event.name }}{% endautoescape %}",
-        ] {
-            assert_eq!(render_for_slack(source, json), "&lt;&amp;&gt;", "{source}");
-        }
-    }
-
-    #[test]
-    fn half_surrogate_pairs_become_replacement_characters() {
-        let json = r#"{"a":"x\ud800y","b":"\uDC00","c":"\ud83d\ude00","d":"\\ud800","e":"\ud800\ud83d\ude00"}"#;
-        let text =
-            render("{{ event.a }} {{ event.b }} {{ event.c }} {{ event.d }} {{ event.e }}", json);
-        assert_eq!(text.unwrap(), "x\u{fffd}y \u{fffd} 😀 \\ud800 \u{fffd}😀");
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_become_replacement_characters() {
-        let mut odd = job("");
-        odd.json = bytes::Bytes::from_static(b"{\"a\":\"x\xffy\"}");
-        assert_eq!(compile("{{ event.a }}").unwrap().render(&odd).unwrap(), "x\u{fffd}y");
-    }
-
-    #[test]
-    fn of_duplicate_keys_the_last_counts() {
-        assert_eq!(render("{{ event.a }}", r#"{"a":1,"a":2}"#).unwrap(), "2");
-    }
-
-    #[test]
-    fn an_event_nested_too_deep_is_an_error_only_where_it_is_read() {
-        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
-        assert!(render("{{ event }}", &deep).unwrap_err().message.contains("cannot be read"));
-        assert_eq!(render("{{ type }}", &deep).unwrap(), "record.updated");
     }
 }

@@ -1,9 +1,6 @@
 //! What a route makes of an event, in words: for the worker's second half, and for `explain`.
 
-use super::{
-    Filter, Rule,
-    filter::{holder, is_foreign},
-};
+use super::{Filter, Rule, filter::is_foreign};
 use crate::{
     attio::{
         catalog::{Catalog, Holder},
@@ -126,7 +123,7 @@ impl Rule {
             Filter::Changed => format!(
                 "whether {} of {} is {}",
                 or_none(event.attribute_id.as_deref()),
-                match holder(event) {
+                match event.holder() {
                     Some(Holder::Object(_)) | None => saw(Filter::Object, event, catalog),
                     Some(Holder::List(_)) => saw(Filter::List, event, catalog),
                 },
@@ -153,7 +150,7 @@ fn saw(filter: Filter, event: &Event, catalog: &Catalog) -> String {
         }
         Filter::Changed => {
             let id = event.attribute_id.as_deref();
-            let known = id.and_then(|id| catalog.attribute(holder(event)?, id));
+            let known = id.and_then(|id| catalog.attribute(event.holder()?, id));
             or_none(known.map(|one| one.slug.as_str()).or(id)).to_owned()
         }
         Filter::IgnoreActors => who(event, catalog),

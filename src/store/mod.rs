@@ -4,6 +4,9 @@
 //! takes a whole batch and is one transaction. A [`Lane`] owns its connection, is used by one task
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
+mod desk;
+mod kept;
+mod merge;
 mod migrations;
 mod postgres;
 mod sqlite;
@@ -11,7 +14,13 @@ mod sqlite;
 #[doc(hidden)]
 pub use {postgres::statements as postgres_statements, sqlite::statements as sqlite_statements};
 
-use std::{collections::BTreeMap, time::Duration};
+pub use self::{
+    desk::Desk,
+    kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},
+    merge::{Change, Merged},
+};
+
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use time::OffsetDateTime;
@@ -72,6 +81,10 @@ pub struct NewDelivery {
     pub order_key: Option<[u8; 32]>,
     /// Born leased to this process for so long; otherwise due for anyone.
     pub lease: Option<Duration>,
+    /// Due for anyone after so long; never together with `lease`.
+    pub delay: Option<Duration>,
+    /// By what those are known that it may be merged with; see [`Lane::merge`].
+    pub debounce_key: Option<[u8; 32]>,
 }
 
 /// A row that has the same `dedup` as a message that was not new.
@@ -115,6 +128,8 @@ pub struct Claimed {
     pub action: ActionName,
     /// What it is kept in order by.
     pub order_key: Option<[u8; 32]>,
+    /// By what those are known that it may be merged with: [`Lane::merge`] comes before an attempt.
+    pub debounce_key: Option<[u8; 32]>,
     /// The same for all attempts.
     pub idempotency_key: Uuid,
     /// The event.
@@ -158,6 +173,8 @@ pub enum Verdict {
     Succeeded,
     /// Ended because the route does not want it after all; says why.
     Skipped(String),
+    /// Ended because that delivery carries what it tells of; see [`Lane::merge`].
+    Merged(Uuid),
     /// Ended without success; says why.
     Dead(String),
     /// The try failed; due again after so long.
@@ -238,6 +255,8 @@ pub enum LaneKind {
     Outcome,
     /// Sampling gauges.
     Sample,
+    /// What is needed to decide about a delivery: merging, what was looked up, names.
+    Look,
 }
 
 impl LaneKind {
@@ -249,6 +268,7 @@ impl LaneKind {
             Self::Claim => "claim",
             Self::Outcome => "outcome",
             Self::Sample => "sample",
+            Self::Look => "look",
         }
     }
 }
@@ -278,7 +298,7 @@ impl Verdict {
     pub fn state(&self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
-            Self::Skipped(_) => "skipped",
+            Self::Skipped(_) | Self::Merged(_) => "skipped",
             Self::Dead(_) => "dead",
             Self::Retry(_) | Self::Postponed(_) | Self::Orphaned => "open",
         }
@@ -291,6 +311,7 @@ impl Verdict {
             Self::Orphaned => Some("orphaned"),
             Self::Succeeded
             | Self::Skipped(_)
+            | Self::Merged(_)
             | Self::Dead(_)
             | Self::Retry(_)
             | Self::Postponed(_) => None,
@@ -299,9 +320,10 @@ impl Verdict {
 
     /// `deliveries.reason`.
     #[must_use]
-    pub fn reason(&self) -> Option<&str> {
+    pub fn reason(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Skipped(reason) | Self::Dead(reason) => Some(reason),
+            Self::Skipped(reason) | Self::Dead(reason) => Some(reason.into()),
+            Self::Merged(into) => Some(merge::reason(*into).into()),
             Self::Succeeded | Self::Retry(_) | Self::Postponed(_) | Self::Orphaned => None,
         }
     }
@@ -311,7 +333,11 @@ impl Verdict {
     pub fn wait(&self) -> Duration {
         match self {
             Self::Retry(wait) | Self::Postponed(wait) => *wait,
-            Self::Succeeded | Self::Skipped(_) | Self::Dead(_) | Self::Orphaned => Duration::ZERO,
+            Self::Succeeded
+            | Self::Skipped(_)
+            | Self::Merged(_)
+            | Self::Dead(_)
+            | Self::Orphaned => Duration::ZERO,
         }
     }
 

@@ -125,8 +125,8 @@ fn never_in(places: &[&str], names: &[&str]) {
 }
 
 #[test]
-fn only_the_store_speaks_sql() {
-    only_in("sqlx", &["src/store/"]);
+fn only_the_store_and_the_warehouse_speak_sql() {
+    only_in("sqlx", &["src/store/", "src/action/postgres/"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::{
 
 on_both_engines![
     several_routes_and_actions_each_get_their_own_delivery,
+    what_a_debounced_route_wants_waits_and_nothing_else_does,
     a_route_that_was_taken_away_keeps_its_deliveries_until_it_is_back,
 ];
 
@@ -149,6 +150,26 @@ async fn several_routes_and_actions_each_get_their_own_delivery(db: &TestDatabas
     let keys: std::collections::HashSet<_> =
         sink.received().iter().map(|one| one.key().to_owned()).collect();
     assert_eq!(keys.len(), 4, "each delivery has its own key");
+}
+
+async fn what_a_debounced_route_wants_waits_and_nothing_else_does(db: &TestDatabase) {
+    let sink = Sink::start().await;
+    let conditions = "on = [\"*\"]\ndebounce = \"1h\"\nignore_actors = [\"app\"]";
+    let toml = sink.action("billing", "")
+        + &sink.action("warehouse", "")
+        + &route("calm", conditions, &["billing"])
+        + &route("eager", r#"on = ["*"]"#, &["warehouse"]);
+    let app = TestApp::start(db, &toml).await;
+    // A task has no record: there is nothing to wait for.
+    for event_type in ["record.updated", "list-entry.updated", "task.created"] {
+        app.post(&Message::event(event_type)).await.assert_accepted();
+    }
+    app.wait_until_delivered(&sink, 4).await;
+    app.stop().await;
+    assert_eq!(sink.received_by("billing").len(), 1);
+    let waiting = "SELECT count(DISTINCT debounce_key) FROM deliveries
+                   WHERE state = 'open' AND owner IS NULL AND lease_no = 0 AND route = 'calm'";
+    assert_eq!(db.number(waiting).await, 2);
 }
 
 async fn a_route_that_was_taken_away_keeps_its_deliveries_until_it_is_back(db: &TestDatabase) {

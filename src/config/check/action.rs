@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Check, http, slack};
+use super::{Check, http, postgres, slack};
 use crate::{
     config::{
         document::Place,
@@ -82,6 +82,7 @@ fn common(typed: &file::Action) -> Common<'_> {
     match typed {
         file::Action::Http(http) => of!(http),
         file::Action::Slack(slack) => of!(slack),
+        file::Action::Postgres(postgres) => of!(postgres),
         file::Action::Log(log) => of!(log),
     }
 }
@@ -90,6 +91,9 @@ fn kind(check: &mut Check<'_, '_>, place: &Place, typed: &file::Action) -> Optio
     match typed {
         file::Action::Http(typed) => http::http(check, place, typed).map(ActionKind::Http),
         file::Action::Slack(typed) => slack::slack(check, place, typed).map(ActionKind::Slack),
+        file::Action::Postgres(typed) => {
+            postgres::postgres(check, place, typed).map(ActionKind::Postgres)
+        }
         file::Action::Log(typed) => Some(ActionKind::Log(LogAction { text: typed.text.clone() })),
     }
 }

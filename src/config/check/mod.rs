@@ -24,6 +24,7 @@ mod event_type;
 mod http;
 mod name;
 mod own_writes;
+mod postgres;
 mod reconcile;
 mod route;
 mod server;

@@ -30,7 +30,10 @@ pub(super) fn check(check: &mut Check<'_, '_>, config: &Config) {
 /// The types of the events that an action causes in Attio by writing there.
 fn caused_by(kind: &ActionKind) -> &'static [&'static str] {
     match kind {
-        ActionKind::Http(_) | ActionKind::Slack(_) | ActionKind::Log(_) => &[],
+        ActionKind::Http(_)
+        | ActionKind::Slack(_)
+        | ActionKind::Postgres(_)
+        | ActionKind::Log(_) => &[],
     }
 }
 

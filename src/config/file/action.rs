@@ -18,6 +18,8 @@ pub enum Action {
     Http(Http),
     /// A Slack message.
     Slack(Slack),
+    /// A row in a table of a Postgres database.
+    Postgres(Postgres),
     /// A line in the log.
     Log(Log),
 }
@@ -81,6 +83,31 @@ action! {
         pub text: Option<String>,
         /// May connect to private, loopback and link-local addresses. Default false.
         pub allow_private: Option<bool>,
+    }
+}
+
+action! {
+    /// A row in a table of a Postgres database, written once for each delivery.
+    Postgres {
+        /// A reference to the database's address: `postgres://user:password@host/database`.
+        #[schemars(required)]
+        pub url: Option<Reference>,
+        /// The table as the database spells it, "schema.table"; without a schema: "public". Never
+        /// a template.
+        #[schemars(required)]
+        pub table: Option<String>,
+        /// Columns, each with the template of its value. A template that is one expression
+        /// gives its value as it is: none becomes NULL, a list an array or JSON.
+        #[schemars(required)]
+        #[serde(default)]
+        pub columns: BTreeMap<String, String>,
+        /// Columns of a unique index: a row that has these values already is changed. Default:
+        /// always a new row.
+        #[serde(default)]
+        pub key: Vec<String>,
+        /// The table that remembers what was delivered, made when it is missing. Default:
+        /// `attio_relay_deliveries` in the same schema.
+        pub deliveries: Option<String>,
     }
 }
 

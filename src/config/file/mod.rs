@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use self::action::{Action, Http, Log, Method, Retry, Slack};
+pub use self::action::{Action, Http, Log, Method, Postgres, Retry, Slack};
 use super::{
     secret::{Reference, ReferenceOrText},
     units::{Address, Count, Day, Frequency, Interval, Size, WebUrl},

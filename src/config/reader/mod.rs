@@ -16,8 +16,7 @@ use super::{
 mod table;
 
 /// The kinds of action that the contract knows and this version does not.
-const LATER_KINDS: [&str; 9] =
-    ["postgres", "attio", "nats", "amqp", "kafka", "sqs", "sns", "s3", "redis"];
+const LATER_KINDS: [&str; 8] = ["attio", "nats", "amqp", "kafka", "sqs", "sns", "s3", "redis"];
 
 /// Reads the whole document; what is wrong goes to the report and is left at its default.
 #[must_use]
@@ -73,6 +72,11 @@ impl Reader<'_, '_> {
                 let retry = self.table(&place.key("retry"), &[]);
                 Some(file::Action::Slack(file::Slack { retry, ..slack }))
             }
+            "postgres" => {
+                let postgres: file::Postgres = self.table(place, &["kind", "retry"]);
+                let retry = self.table(&place.key("retry"), &[]);
+                Some(file::Action::Postgres(file::Postgres { retry, ..postgres }))
+            }
             "log" => {
                 let log: file::Log = self.table(place, &["kind", "retry"]);
                 let retry = self.table(&place.key("retry"), &[]);
@@ -90,13 +94,13 @@ impl Reader<'_, '_> {
         let at = self.document.span_of(&place.key("kind"));
         let Some(kind) = self.document.value(&place.key("kind")) else {
             self.mask_all(place);
-            self.report.error(at, "an action needs a `kind`: http, slack or log");
+            self.report.error(at, "an action needs a `kind`: http, slack, postgres or log");
             return None;
         };
         let kind = kind.get_ref().as_str().map(ToOwned::to_owned);
         if kind.is_none() {
             self.mask_all(place);
-            self.report.error(at, "`kind` must be a string: http, slack or log");
+            self.report.error(at, "`kind` must be a string: http, slack, postgres or log");
         }
         kind
     }
@@ -105,12 +109,12 @@ impl Reader<'_, '_> {
         let at = self.document.span_of(&place.key("kind"));
         if LATER_KINDS.contains(&kind) {
             let message = format!("actions of kind `{kind}` are not in this version yet");
-            self.report.error(at, message).help("this version has http, slack and log");
+            self.report.error(at, message).help("this version has http, slack, postgres and log");
         } else {
             self.report
                 .error(at, format!("unknown kind of action `{kind}`"))
-                .help("this version has http, slack and log")
-                .suggest(suggest::nearest(kind, ["http", "slack", "log"]));
+                .help("this version has http, slack, postgres and log")
+                .suggest(suggest::nearest(kind, ["http", "slack", "postgres", "log"]));
         }
     }
 

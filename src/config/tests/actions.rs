@@ -16,6 +16,11 @@ fn slack(keys: &str, message: &str) {
     one_problem(&action(&format!("kind = \"slack\"\ntext = \"x\"\n{keys}")), message);
 }
 
+#[track_caller]
+fn postgres(keys: &str, message: &str) {
+    one_problem(&action(&format!("kind = \"postgres\"\n{keys}")), message);
+}
+
 #[test]
 fn an_action_has_all_defaults() {
     let config = right(&action("kind = \"http\"\nurl = \"https://example.com/\""));
@@ -120,10 +125,66 @@ fn a_slack_api_keeps_its_path() {
     assert_eq!((channel.as_str(), base_url.as_str()), ("U1", "http://127.0.0.1:1/api/"));
 }
 
+const WAREHOUSE: &str = "kind = \"postgres\"\nurl = \"env:WAREHOUSE_URL\"\n\
+                         columns = { id = \"{{ id }}\", mail = \"x\" }\n";
+
+#[test]
+fn a_warehouse_comes_out_as_it_is_meant() {
+    let of = |keys: &str| {
+        let config = right(&action(&format!("{WAREHOUSE}{keys}")));
+        let ActionKind::Postgres(postgres) = &config.actions[0].kind else { panic!("{config:?}") };
+        postgres.clone()
+    };
+    let short = of("table = \"people\"");
+    assert_eq!(short.url.expose_secret(), "postgres://relay:password@db/relay");
+    assert_eq!(short.table.to_string(), "public.people");
+    assert_eq!(short.deliveries.to_string(), "public.attio_relay_deliveries");
+    assert!(short.key.is_empty());
+    let columns = [("id", "{{ id }}"), ("mail", "x")];
+    assert_eq!(short.columns, columns.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let long = of("table = \"crm.Our people\"\nkey = [\"id\"]\ndeliveries = \"relay.notes\"");
+    assert_eq!((long.table.schema.as_str(), long.table.name.as_str()), ("crm", "Our people"));
+    assert_eq!((long.key, long.deliveries.to_string()), (vec!["id".into()], "relay.notes".into()));
+    assert_eq!(of("table = \"crm.people\"").deliveries.to_string(), "crm.attio_relay_deliveries");
+}
+
+#[test]
+fn a_warehouse_needs_an_address_behind_a_reference_a_table_and_columns() {
+    let (url, table) = ("url = \"env:WAREHOUSE_URL\"\n", "table = \"people\"\n");
+    let columns = "columns = { id = \"x\" }\n";
+    postgres(&format!("{table}{columns}"), "`url` is missing");
+    postgres(&format!("{url}{columns}"), "`table` is missing");
+    postgres(&format!("{url}{table}"), "`columns` is missing");
+    postgres(&format!("{url}{table}columns = {{}}"), "at least one column is needed");
+    postgres(&format!("{url}{table}columns = {{ id = 1 }}"), "expected a string");
+    postgres(&format!("url = \"env:A\"\n{table}{columns}"), "starts with postgres://");
+    let clear = "url = \"postgres://relay:canary@db/relay\"\n";
+    postgres(&format!("{clear}{table}{columns}"), "may not stand in the file");
+}
+
+#[test]
+fn names_in_a_warehouse_are_names_and_its_key_is_made_of_columns() {
+    let with =
+        |keys: &str, message: &str| one_problem(&action(&format!("{WAREHOUSE}{keys}")), message);
+    with("table = \"{{ event.event_type }}\"", "never a template");
+    for table in ["", "a.b.c", ".a", "a.", " a", "\\\"a\\\"", &"a".repeat(64)] {
+        with(&format!("table = \"{table}\""), "expected `schema.table` or `table`");
+    }
+    with("table = \"people\"\nkey = [\"mial\"]", "(did you mean `mail`?)");
+    with("table = \"people\"\nkey = [\"id\", \"id\"]", "stands here twice");
+    with("table = \"people\"\ndeliveries = \"public.people\"", "need a table each");
+    let columns = action(
+        "kind = \"postgres\"\nurl = \"env:WAREHOUSE_URL\"\ntable = \"people\"\n\
+                          columns = { \"\" = \"x\" }",
+    );
+    one_problem(&columns, "a column's name has");
+}
+
 #[test]
 fn a_kind_of_action_must_be_one_we_have() {
     one_problem(&action("kind = \"htpp\""), "did you mean `http`?");
-    one_problem(&action("kind = \"postgres\""), "not in this version yet");
+    one_problem(&action("kind = \"kafka\""), "not in this version yet");
+    one_problem(&action("kind = \"postgress\""), "did you mean `postgres`?");
     one_problem(&action("url = \"x\""), "needs a `kind`");
 }
 

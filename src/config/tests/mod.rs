@@ -17,7 +17,7 @@ fn env(name: &str) -> Option<String> {
         "UNSET" => return None,
         "SHORT" => "short",
         "SIGNING_KEY" | "BILLING_SECRET" => SIGNING_KEY,
-        "DATABASE_URL" => "postgres://relay:password@db/relay",
+        "DATABASE_URL" | "WAREHOUSE_URL" => "postgres://relay:password@db/relay",
         "SLACK_WEBHOOK" => "https://hooks.slack.com/services/T/B/X",
         _ => "0123456789abcdef",
     };

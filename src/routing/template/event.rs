@@ -17,10 +17,8 @@ use super::TemplateError;
 pub(super) fn read(json: &[u8]) -> Result<Value, TemplateError> {
     let json = mend_surrogates(json);
     let text = String::from_utf8_lossy(&json);
-    serde_json::from_str(&text).map_err(|error| TemplateError {
-        place: None,
-        message: format!("the event cannot be read: {error}"),
-    })
+    serde_json::from_str(&text)
+        .map_err(|error| TemplateError::wrong(format!("the event cannot be read: {error}")))
 }
 
 /// `json` with every escaped half of a surrogate pair replaced: valid JSON, but no text.

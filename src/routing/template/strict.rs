@@ -1,11 +1,24 @@
-//! Keeps undefined values out of texts where the engine would let them pass, and escapes values.
+//! Keeps undefined values out of texts where the engine would let them pass, escapes values,
+//! and counts what is written.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    error::Error as _,
+    fmt::{self, Write},
+};
 
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, Value, filters,
-    value::{Rest, ValueKind},
+    value::{Kwargs, Rest, ValueKind},
 };
+
+use super::{Kind, TemplateError, operators::Problem, program::FUEL};
+
+/// The longest text that is made, in bytes.
+pub(super) const LONGEST: usize = 256 * 1024;
+
+/// The most that is written on the way there, in bytes: what a macro makes is written twice.
+const MOST_WRITTEN: usize = 4 * LONGEST;
 
 /// More levels than any event has.
 const DEEPEST: usize = 200;
@@ -38,27 +51,93 @@ pub(super) fn install(environment: &mut Environment<'static>) {
 
 fn strict(
     lenient: &'static str,
-) -> impl Fn(&mut State, Rest<Value>) -> Result<Value, Error> + Send + Sync {
-    move |state, values| {
-        values.0.iter().try_for_each(|value| refuse_undefined(value, 0))?;
-        state.apply_filter(lenient, &values.0)
+) -> impl Fn(&mut State, Value, Rest<Value>, Kwargs) -> Result<Value, Error> + Send + Sync {
+    move |state, value, arguments, named| {
+        refuse_undefined(&value, 0)?;
+        arguments.iter().try_for_each(|argument| refuse_undefined(argument, 0))?;
+        refuse_undefined(&Value::from(named.clone()), 0)?;
+        apply(state, lenient, value, arguments, named)
+    }
+}
+
+/// Applies the engine's own filter to what one of ours was given.
+pub(super) fn apply(
+    state: &mut State,
+    lenient: &str,
+    value: Value,
+    arguments: Rest<Value>,
+    named: Kwargs,
+) -> Result<Value, Error> {
+    let has_named = named.args().next().is_some();
+    let named = has_named.then(|| Value::from(named));
+    let all: Vec<Value> = std::iter::once(value).chain(arguments.0).chain(named).collect();
+    state.apply_filter(lenient, &all)
+}
+
+/// How much a run has written, in bytes.
+struct Written(usize);
+
+/// Writes until it is too much.
+struct Counting<'o, 'w> {
+    out: &'o mut Output<'w>,
+    written: usize,
+}
+
+impl Write for Counting<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.written += text.len();
+        if self.written > MOST_WRITTEN {
+            return Err(fmt::Error);
+        }
+        self.out.write_str(text)
     }
 }
 
 fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
     // What the engine hands over as undefined is the missing `else` of an expression: empty.
-    if value.is_undefined() {
+    if value.is_undefined() || value.is_none() {
         return Ok(());
     }
     refuse_undefined(value, 0)?;
+    let written = state.get_or_insert_extension(Written(0)).0;
+    let mut out = Counting { out, written };
     if value.is_safe() || !matches!(state.auto_escape(), AutoEscape::Custom(_)) {
-        return Ok(write!(out, "{value}")?);
+        write!(out, "{value}")?;
+    } else {
+        let text = value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
+        escape_for_slack(&mut out, &text)?;
     }
-    let text = value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed);
-    Ok(escape_for_slack(out, &text)?)
+    state.get_or_insert_extension(Written(0)).0 = out.written;
+    Ok(())
 }
 
-fn escape_for_slack(out: &mut Output, text: &str) -> std::fmt::Result {
+/// Writes a value as JSON; JSON that a filter such as `tojson` made stays as it is.
+pub(super) fn format_as_json(
+    out: &mut Output,
+    state: &mut State,
+    value: &Value,
+) -> Result<(), Error> {
+    let written = state.get_or_insert_extension(Written(0)).0;
+    let mut out = Counting { out, written };
+    if value.is_undefined() {
+        return Ok(out.write_str("null")?);
+    }
+    refuse_undefined(value, 0)?;
+    let made = value.as_str().filter(|text| value.is_safe() && is_json(text));
+    if let Some(json) = made {
+        return Ok(out.write_str(json)?);
+    }
+    let json = serde_json::to_string(value).map_err(|error| {
+        Error::new(ErrorKind::BadSerialization, "the value cannot stand in JSON").with_source(error)
+    })?;
+    Ok(out.write_str(&json)?)
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+fn escape_for_slack(out: &mut impl Write, text: &str) -> fmt::Result {
     let mut rest = text;
     while let Some(at) = rest.find(['&', '<', '>']) {
         out.write_str(&rest[..at])?;
@@ -70,6 +149,40 @@ fn escape_for_slack(out: &mut Output, text: &str) -> std::fmt::Result {
         rest = &rest[at + 1..];
     }
     out.write_str(rest)
+}
+
+/// The engine's error, told in our words.
+pub(super) fn told(error: &Error, source: &str) -> TemplateError {
+    let offset = error.range().map(|range| range.start);
+    let problem = problem(error.source());
+    let message = match (problem, error.kind(), error.detail()) {
+        (Some(problem), ..) => problem.to_string(),
+        (_, ErrorKind::OutOfFuel, _) => format!("takes more than {FUEL} steps"),
+        (_, ErrorKind::WriteFailure, _) => too_long(),
+        (_, kind, Some(detail)) => format!("{kind}: {detail}"),
+        (_, kind, None) => kind.to_string(),
+    };
+    let told = TemplateError::at(source, offset, message);
+    match problem {
+        Some(Problem::Empty(_)) => TemplateError { kind: Kind::Empty, ..told },
+        _ => told,
+    }
+}
+
+/// Our own problem among the causes.
+fn problem<'e>(mut cause: Option<&'e (dyn std::error::Error + 'static)>) -> Option<&'e Problem> {
+    while let Some(error) = cause {
+        if let Some(problem) = error.downcast_ref() {
+            return Some(problem);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// What is said of a text that gets too long.
+pub(super) fn too_long() -> String {
+    format!("makes more than {LONGEST} bytes")
 }
 
 fn refuse_undefined(value: &Value, depth: usize) -> Result<(), Error> {

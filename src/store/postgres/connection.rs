@@ -69,7 +69,7 @@ impl Connection {
         let options = options.application_name(&name).options(SETTINGS);
         let options = match kind {
             LaneKind::Intake => options,
-            LaneKind::Claim | LaneKind::Outcome | LaneKind::Sample => {
+            LaneKind::Claim | LaneKind::Outcome | LaneKind::Sample | LaneKind::Look => {
                 options.options(QUEUE_SETTINGS)
             }
         };

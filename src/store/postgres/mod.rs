@@ -4,6 +4,8 @@
 //! The database's clock rules leases and due times.
 
 mod connection;
+mod kept;
+mod merge;
 mod queue;
 mod record;
 mod row;
@@ -26,6 +28,7 @@ pub mod statements {
     pub const CLAIM: &str = super::queue::CLAIM;
     pub const FINISH: &str = super::queue::FINISH;
     pub const RELEASE_NEXT: &str = super::queue::RELEASE_NEXT;
+    pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
 
     /// What the lanes that run them have set.
     pub fn settings() -> impl Iterator<Item = (&'static str, &'static str)> {

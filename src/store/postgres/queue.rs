@@ -45,7 +45,7 @@ WITH want AS MATERIALIZED (
         lost = CASE WHEN d.owner IS NULL THEN 0 ELSE d.lost + 1 END
     FROM picked p WHERE d.id = p.id
     RETURNING d.id, d.seq, d.lease_no, d.tries, d.lost, d.route, d.action, d.order_key,
-              d.idempotency_key, d.event_id
+              d.debounce_key, d.idempotency_key, d.event_id
 ), noted AS (
     INSERT INTO attempts (delivery_id, lease_no, number, result)
     SELECT id, lease_no - 1, tries + 1, 'lease_lost' FROM claimed WHERE lost > 0
@@ -81,7 +81,8 @@ WITH told AS MATERIALIZED (
 SELECT coalesce(array_agg(id), '{}') FROM written";
 
 /// Lets the next delivery of each key go: `$2` of its deliveries have ended. The keys' rows are
-/// locked, so whoever adds to a key waits, and this statement sees all that came before.
+/// locked, so whoever adds to a key waits, and this statement sees all that came before. A debounced
+/// one still waits for its own time.
 pub(super) const RELEASE_NEXT: &str = "-- store::postgres::release_next
 WITH ended AS MATERIALIZED (
     SELECT * FROM unnest($1::bytea[], $2::int8[]) AS k (key, count)
@@ -93,7 +94,8 @@ WITH ended AS MATERIALIZED (
         ORDER BY seq LIMIT 1
     ) due
 )
-UPDATE deliveries d SET held = NULL, due_at = now() FROM next n WHERE d.id = n.id";
+UPDATE deliveries d SET held = NULL, due_at = greatest(d.due_at, now())
+FROM next n WHERE d.id = n.id";
 
 pub(super) async fn claim(
     db: &mut PgConnection,
@@ -112,6 +114,10 @@ pub(super) async fn claim(
 }
 
 fn claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
+    let key = |column| {
+        let key: Option<&[u8]> = row.try_get(column)?;
+        Ok::<_, sqlx::Error>(key.and_then(|key| key.try_into().ok()))
+    };
     Ok(Claimed {
         id: row.try_get("id")?,
         lease_no: row.try_get("lease_no")?,
@@ -119,9 +125,8 @@ fn claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
         lost: unsigned(row.try_get::<i32, _>("lost")?.into()),
         route: row.try_get::<&str, _>("route")?.into(),
         action: row.try_get::<&str, _>("action")?.into(),
-        order_key: row
-            .try_get::<Option<&[u8]>, _>("order_key")?
-            .and_then(|key| key.try_into().ok()),
+        order_key: key("order_key")?,
+        debounce_key: key("debounce_key")?,
         idempotency_key: row.try_get("idempotency_key")?,
         event: ClaimedEvent {
             id: row.try_get("event_id")?,
@@ -180,7 +185,7 @@ impl super::row::Row for OutcomeRow<'_> {
             .encode(verdict.state())?
             .encode(verdict.held())?
             .encode(micros(verdict.wait()))?
-            .encode(verdict.reason())?
+            .encode(verdict.reason().as_deref())?
             .encode(i32::from(self.0.counts_a_try()))?
             .encode(attempt.map(|attempt| attempt.number.cast_signed()))?
             .encode(attempt.map(|attempt| micros(attempt.started_ago)))?

@@ -17,7 +17,7 @@ use crate::store::{BoxError, Existing, NewDelivery, NewEvent, NewMessage, micros
 /// in bursts.
 const CAREFUL: u32 = 64;
 
-/// For one new message with one event and one delivery: what a quiet server gets all the time.
+/// For one new message with one event and one delivery that does not wait: what a quiet server gets all the time.
 const RECORD_ONE: &str = "-- store::postgres::record_one
 WITH message AS (
     INSERT INTO messages (id, dedup, source, webhook_id, key, received_at, status, body)
@@ -43,9 +43,10 @@ WITH new_messages AS (
                         record_id, list_id, entry_id, attribute_id, body_start, body_length)
     SELECT * FROM unnest($2::new_event[])
 )
-INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at, owner, lease_no)
-SELECT id, event_id, route, action, id,
-       now() + coalesce(lease_us, 0) * interval '1 microsecond',
+INSERT INTO deliveries (id, event_id, route, action, idempotency_key, debounce_key, due_at, owner,
+                        lease_no)
+SELECT id, event_id, route, action, id, debounce_key,
+       now() + coalesce(lease_us, delay_us, 0) * interval '1 microsecond',
        CASE WHEN lease_us IS NOT NULL THEN $4::uuid END,
        CASE WHEN lease_us IS NOT NULL THEN 1 ELSE 0 END
 FROM unnest($3::new_delivery[])";
@@ -73,18 +74,19 @@ WITH fresh AS (
     WHERE e.message_id IN (SELECT id FROM fresh)
 ), wanted AS (
     SELECT * FROM unnest($3::new_delivery[]) WITH ORDINALITY
-           AS d (id, message_id, event_id, route, action, order_key, lease_us, place)
+           AS d (id, message_id, event_id, route, action, order_key, lease_us, delay_us,
+                 debounce_key, place)
     WHERE message_id IN (SELECT id FROM fresh)
 ), ",
             $order_keys,
             "new_deliveries AS (
     INSERT INTO deliveries (id, event_id, route, action, order_key, idempotency_key,
-                            held, due_at, owner, lease_no)
-    SELECT d.id, d.event_id, d.route, d.action, d.order_key, d.id,
+                            debounce_key, held, due_at, owner, lease_no)
+    SELECT d.id, d.event_id, d.route, d.action, d.order_key, d.id, d.debounce_key,
            ",
             $held,
             ",
-           now() + coalesce(d.lease_us, 0) * interval '1 microsecond',
+           now() + coalesce(d.lease_us, d.delay_us, 0) * interval '1 microsecond',
            CASE WHEN d.lease_us IS NOT NULL THEN $4::uuid END,
            CASE WHEN d.lease_us IS NOT NULL THEN 1 ELSE 0 END
     FROM ",
@@ -173,7 +175,9 @@ impl Row for DeliveryRow<'_> {
             .encode(delivery.route.as_str())?
             .encode(delivery.action.as_str())?
             .encode(delivery.order_key.as_ref().map(<[u8; 32]>::as_slice))?
-            .encode(delivery.lease.map(micros))?;
+            .encode(delivery.lease.map(micros))?
+            .encode(delivery.delay.map(micros))?
+            .encode(delivery.debounce_key.as_ref().map(<[u8; 32]>::as_slice))?;
         Ok(())
     }
 }
@@ -218,6 +222,7 @@ impl<'a> Rows<'a> {
         if let ([message], [event], [delivery]) =
             (&self.messages[..], &self.events[..], &self.deliveries[..])
             && message.0.quarantined.is_none()
+            && delivery.2.delay.is_none()
         {
             return write_one(db, process, message.0, event.1, delivery.2).await;
         }

@@ -4,6 +4,8 @@
 //! lanes take turns with it. SQLite's clock, in milliseconds, rules leases and due times.
 
 mod connection;
+mod kept;
+mod merge;
 mod outcome;
 mod queue;
 mod record;
@@ -25,6 +27,7 @@ pub mod statements {
     pub const CLAIM: &str = super::queue::CLAIM;
     pub const FINISH: &str = super::outcome::FINISH;
     pub const RELEASE_NEXT: &str = super::outcome::RELEASE_NEXT;
+    pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
 }
 
 /// A SQLite file.
@@ -54,7 +57,9 @@ impl Sqlite {
 
     pub(super) fn lane(&self, kind: LaneKind) -> Lane {
         let connection = match kind {
-            LaneKind::Intake | LaneKind::Claim | LaneKind::Outcome => self.writer.clone(),
+            LaneKind::Intake | LaneKind::Claim | LaneKind::Outcome | LaneKind::Look => {
+                self.writer.clone()
+            }
             // Readers need not wait for the writer, nor it for them.
             LaneKind::Sample => Connection::new(&self.file),
         };

@@ -1,5 +1,7 @@
 //! What became of deliveries: written only under the lease they were performed in.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 use uuid::{Uuid, fmt::Hyphenated};
@@ -36,9 +38,9 @@ UPDATE order_keys SET pending = pending - ended.count
 FROM (SELECT unhex(value ->> 'key') AS key, value ->> 'count' AS count FROM jsonb_each(?1)) ended
 WHERE order_keys.key = ended.key";
 
-/// Lets the next delivery of each key go.
+/// Lets the next delivery of each key go. A debounced one still waits for its own time.
 pub(super) const RELEASE_NEXT: &str = "-- store::sqlite::release_next
-UPDATE deliveries SET held = NULL, due_at = ?2
+UPDATE deliveries SET held = NULL, due_at = max(due_at, ?2)
 WHERE seq IN (
     SELECT (SELECT seq FROM deliveries INDEXED BY deliveries_held
             WHERE order_key = unhex(value ->> 'key') AND held = 'order' ORDER BY seq LIMIT 1)
@@ -55,7 +57,7 @@ struct OutcomeRow<'a> {
     state: &'static str,
     held: Option<&'static str>,
     wait: i64,
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
     tried: i32,
 }
 

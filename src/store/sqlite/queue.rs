@@ -84,8 +84,11 @@ pub(super) async fn claim(
 }
 
 fn claimed(row: &SqliteRow) -> Result<Claimed, sqlx::Error> {
+    let key = |column| {
+        let key: Option<&[u8]> = row.try_get(column)?;
+        Ok::<_, sqlx::Error>(key.and_then(|key| key.try_into().ok()))
+    };
     let id = |column| row.try_get::<Hyphenated, _>(column).map(Uuid::from);
-    let received_at = i128::from(row.try_get::<i64, _>("received_at")?) * 1000;
     Ok(Claimed {
         id: id("id")?,
         lease_no: row.try_get("lease_no")?,
@@ -93,19 +96,23 @@ fn claimed(row: &SqliteRow) -> Result<Claimed, sqlx::Error> {
         lost: unsigned(row.try_get("lost")?),
         route: row.try_get::<&str, _>("route")?.into(),
         action: row.try_get::<&str, _>("action")?.into(),
-        order_key: row
-            .try_get::<Option<&[u8]>, _>("order_key")?
-            .and_then(|key| key.try_into().ok()),
+        order_key: key("order_key")?,
+        debounce_key: key("debounce_key")?,
         idempotency_key: id("idempotency_key")?,
         event: ClaimedEvent {
             id: id("event_id")?,
             event_type: row.try_get("type")?,
             source: row.try_get::<&str, _>("source")?.into(),
-            received_at: OffsetDateTime::from_unix_timestamp_nanos(received_at)
-                .map_err(|error| sqlx::Error::Decode(error.into()))?,
+            received_at: moment(row.try_get("received_at")?)?,
             json: Bytes::from(row.try_get::<Vec<u8>, _>("json")?),
         },
     })
+}
+
+/// A column's microseconds since 1970 as a time.
+pub(super) fn moment(micros: i64) -> Result<OffsetDateTime, sqlx::Error> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)
+        .map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 /// Lets orphaned deliveries of routes that are configured again go on.

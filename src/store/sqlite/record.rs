@@ -39,11 +39,11 @@ RETURNING key, pending";
 
 /// In the order of arrival, which gives them their `seq`.
 const DELIVERIES: &str = "-- store::sqlite::record deliveries
-INSERT INTO deliveries (id, event_id, route, action, order_key, idempotency_key, held, due_at,
-                        owner, lease_no)
+INSERT INTO deliveries (id, event_id, route, action, order_key, idempotency_key, debounce_key, held,
+                        due_at, owner, lease_no)
 SELECT value ->> 'id', value ->> 'event_id', value ->> 'route', value ->> 'action',
-       unhex(value ->> 'order_key'), value ->> 'id', value ->> 'held',
-       ?2 + coalesce(value ->> 'lease', 0),
+       unhex(value ->> 'order_key'), value ->> 'id', unhex(value ->> 'debounce_key'),
+       value ->> 'held', ?2 + coalesce(value ->> 'lease', value ->> 'delay', 0),
        CASE WHEN value ->> 'lease' IS NOT NULL THEN ?3 END, value ->> 'lease' IS NOT NULL
 FROM jsonb_each(?1) ORDER BY key";
 
@@ -93,6 +93,8 @@ struct DeliveryRow<'a> {
     order_key: Option<String>,
     held: Option<&'static str>,
     lease: Option<i64>,
+    delay: Option<i64>,
+    debounce_key: Option<String>,
 }
 
 impl<'a> MessageRow<'a> {
@@ -146,11 +148,13 @@ impl<'a> DeliveryRow<'a> {
             order_key: new.order_key.map(hex::encode),
             held: if is_head { None } else { Some("order") },
             lease: new.lease.map(micros),
+            delay: new.delay.map(micros),
+            debounce_key: new.debounce_key.map(hex::encode),
         }
     }
 }
 
-fn micros_since_1970(moment: time::OffsetDateTime) -> i64 {
+pub(super) fn micros_since_1970(moment: time::OffsetDateTime) -> i64 {
     i64::try_from(moment.unix_timestamp_nanos() / 1000).expect("years have four digits")
 }
 

@@ -3,9 +3,11 @@
 use attio_relay::{
     action::Action,
     config::{ActionKind, HttpAction, SigningKey},
+    job::Values,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{action, http, job, perform_http, server::Sink};
@@ -36,6 +38,30 @@ async fn the_request_is_the_contracts_to_the_letter() {
             r#""odd":"\ud800" },"attempt":3}"#,
         )
     );
+}
+
+#[tokio::test]
+async fn the_body_holds_the_record_and_the_entry_where_they_were_looked_up() {
+    let record = || Some(json!({"stage": "Closed Won", "value": {"amount": 12000}}));
+    for (values, expected) in [
+        (
+            Values { record: record(), ..Values::default() },
+            r#"},"record":{"stage":"Closed Won","value":{"amount":12000}},"attempt":3}"#,
+        ),
+        (
+            Values { record: Some(Value::Null), entry: Some(json!([1])), ..Values::default() },
+            r#"},"record":null,"entry":[1],"attempt":3}"#,
+        ),
+        (Values { previous: record(), ..Values::default() }, r#"" },"attempt":3}"#),
+    ] {
+        let sink = Sink::answering("200 OK").await;
+        let mut job = job();
+        job.values = values.into();
+        let action = Action::build(&action(ActionKind::Http(http(&sink.url())))).unwrap();
+        action.perform(&job).await.unwrap();
+        let body = String::from_utf8(sink.only().body).unwrap();
+        assert!(body.ends_with(expected), "{body}");
+    }
 }
 
 #[tokio::test]

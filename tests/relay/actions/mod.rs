@@ -16,6 +16,7 @@ mod secrets;
 mod server;
 mod slack;
 mod templates;
+mod warehouse;
 
 use server::Sink;
 

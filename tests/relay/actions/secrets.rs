@@ -2,14 +2,15 @@
 
 use attio_relay::{
     action::Action,
-    config::{ActionKind, HttpAction, SigningKey, SlackTarget},
+    config::{self, ActionKind, HttpAction, PostgresAction, SigningKey, SlackTarget, TableName},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{
-    action, http, perform_http, perform_slack, refused, retry, server::Sink, slack, slack_post,
-    slack_webhook,
+    action, http, perform, perform_http, perform_slack, refused, retry, server::Sink, slack,
+    slack_post, slack_webhook,
 };
+use crate::support::database::TestDatabase;
 
 #[tokio::test]
 async fn secrets_are_masked_in_a_failed_answer() {
@@ -61,4 +62,36 @@ fn an_address_that_is_none_is_reported_without_it() {
     let slack = slack(SlackTarget::Webhook("canary".to_owned().into()));
     let problems = Action::check(&action(ActionKind::Slack(slack)));
     assert_eq!(problems, [("webhook", "is not a URL: relative URL without a base".to_owned())]);
+}
+
+fn warehouse(url: &str, value: &str) -> config::Action {
+    let table = |name: &str| TableName { schema: "public".to_owned(), name: name.to_owned() };
+    action(ActionKind::Postgres(PostgresAction {
+        url: url.to_owned().into(),
+        table: table("people"),
+        columns: vec![("number".to_owned(), value.to_owned())],
+        key: Vec::new(),
+        deliveries: table("notes"),
+    }))
+}
+
+#[tokio::test]
+async fn neither_password_nor_address_of_a_warehouse_is_kept() {
+    let url = "postgres://relay:canary-pass@127.0.0.1:1/crm?password=canary-query";
+    let failure = retry(perform(&warehouse(url, "1")).await);
+    assert!(!format!("{failure:?}").contains("canary"), "{failure:?}");
+    for no_address in ["canary", "postgres://canary:canary@[canary/"] {
+        let problem = Action::build(&warehouse(no_address, "1")).err().unwrap();
+        assert!(!problem.to_string().contains("canary"), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn the_password_of_a_warehouse_is_masked_in_what_it_says() {
+    let database = TestDatabase::postgres().await;
+    database.run("CREATE TABLE people (number int)").await.unwrap();
+    let url = format!("{}?password=canary-pass", database.url());
+    let failure = refused(perform(&warehouse(&url, "canary-pass")).await);
+    let answer = failure.answer.as_deref().unwrap();
+    assert_eq!(answer, br#"invalid input syntax for type integer: "***""#);
 }

@@ -1,12 +1,13 @@
 //! Bodies that are made by a template.
 
 use attio_relay::{
-    action::Action,
-    config::{ActionKind, HttpAction},
+    action::{Action, ActionError},
+    config::{ActionKind, HttpAction, LogAction, SlackAction},
+    job::Values,
 };
 use serde_json::json;
 
-use super::{action, http, perform_http, refused, server::Sink};
+use super::{action, http, job, perform_http, refused, server::Sink, slack_post};
 
 #[tokio::test]
 async fn a_body_template_makes_the_body() {
@@ -44,15 +45,35 @@ async fn a_template_that_meets_an_undefined_value_is_never_sent() {
     assert!(sink.received().is_empty());
 }
 
+#[tokio::test]
+async fn an_empty_value_that_was_to_be_put_in_order_is_nothing_to_send() {
+    let sink = Sink::answering("200 OK").await;
+    let template = "{% if record.value > 1000 %}much{% endif %}".to_owned();
+    let mut job = job();
+    let record = Some(json!({"value": null}));
+    job.values = Values { record, ..Values::default() }.into();
+    let body = Some(template.clone());
+    for kind in [
+        ActionKind::Http(HttpAction { body, ..http(&sink.url()) }),
+        ActionKind::Slack(SlackAction { text: template.clone(), ..slack_post(&sink) }),
+        ActionKind::Log(LogAction { text: Some(template.clone()) }),
+    ] {
+        let result = Action::build(&action(kind)).unwrap().perform(&job).await;
+        let Err(ActionError::Skipped(why)) = result else { panic!("not skipped: {result:?}") };
+        assert!(why.ends_with("line 1, column 7: `record.value` is empty"), "{why}");
+    }
+    assert!(sink.received().is_empty());
+}
+
 #[test]
 fn what_cannot_be_used_is_reported_with_its_field() {
     let headers = vec![("Webhook-Id".to_owned(), "x".to_owned().into())];
-    let (method, body) = ("GE T".to_owned(), Some("{{ record.stage }}".to_owned()));
+    let (method, body) = ("GE T".to_owned(), Some("{{ recrd.stage }}".to_owned()));
     let http = HttpAction { method, body, headers, ..http("http://example.com") };
     let config = action(ActionKind::Http(http));
     let problems = Action::check(&config);
     let fields: Vec<_> = problems.iter().map(|(field, _)| *field).collect();
     assert_eq!(fields, ["method", "headers", "body"]);
-    assert!(problems[2].1.starts_with("line 1, column 4: `record` needs"), "{}", problems[2].1);
+    assert_eq!(problems[2].1, "line 1, column 4: there is no `recrd`; did you mean `record`?");
     assert_eq!(Action::build(&config).err().unwrap().field, "method");
 }

@@ -3,7 +3,7 @@
 use super::program::{Folder, Run, Server, Witness};
 
 /// Every field that takes a secret; each one's value says "canary" in some way.
-const SECRETS: [(&str, &str); 8] = [
+const SECRETS: [(&str, &str); 9] = [
     ("ADMIN", "canary-of-the-admin-token"),
     ("SOURCE", "canary-of-the-source-0123456789"),
     ("OLDER", "older-canary-of-the-source-0123456789"),
@@ -12,6 +12,8 @@ const SECRETS: [(&str, &str); 8] = [
     // 32 bytes: "canary-of-the-signature-01234567".
     ("SIGNING", "whsec_Y2FuYXJ5LW9mLXRoZS1zaWduYXR1cmUtMDEyMzQ1Njc="),
     ("BOT", "xoxb-canary-of-a-bot"),
+    // Nobody listens there.
+    ("WAREHOUSE", "postgres://relay:canary-of-the-warehouse@127.0.0.1:1/crm"),
     ("HOOK", "/services/T0/B0/canary-of-a-webhook"),
 ];
 
@@ -53,10 +55,15 @@ channel = "C1"
 base_url = "{bot}"
 text = "{{{{ event.event_type }}}}"
 allow_private = true
+[actions.warehouse]
+kind = "postgres"
+url = "env:WAREHOUSE"
+table = "people"
+columns = {{ type = "{{{{ event.event_type }}}}" }}
 [[routes]]
 name = "all"
 on = ["*"]
-to = ["http", "hook", "bot"]
+to = ["http", "hook", "bot", "warehouse"]
 {typed}
 "#,
         http = url("/http"),
@@ -150,6 +157,7 @@ fn serve_logs_no_secret_at_any_level_while_every_destination_echoes_them() {
     let (_folder, ended) = server.stop();
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.err.contains("failed; will be tried again"), "{ended}");
+    assert!(ended.err.contains("cannot reach the database"), "{ended}");
     assert!(ended.err.contains(r#""level":"TRACE""#), "{ended}");
     assert_no_leak("serve", &ended);
 }

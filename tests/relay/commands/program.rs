@@ -111,7 +111,7 @@ impl Folder {
 
 fn value_for(name: &str) -> &'static str {
     let name = name.to_lowercase();
-    if name.contains("database") {
+    if name.contains("database") || name.contains("warehouse") {
         "postgres://relay:password@127.0.0.1/relay"
     } else if name.contains("slack") {
         "https://hooks.slack.com/services/T0/B0/c21va2U"

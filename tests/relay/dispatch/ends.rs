@@ -3,7 +3,7 @@
 use crate::{
     store::on_both_engines,
     support::{
-        app::TestApp,
+        app::{TestApp, sum},
         client::{Message, sample},
         database::TestDatabase,
         sink::{Reply, Sink, route},
@@ -14,6 +14,7 @@ on_both_engines![
     after_the_last_try_a_delivery_is_dead_and_says_why,
     a_refusal_is_final_at_once,
     a_destination_that_is_gone_pauses_its_action_and_no_other,
+    a_template_that_puts_an_empty_value_in_order_ends_the_delivery_skipped,
 ];
 
 const DEAD: [(&str, &str); 1] = [("result", "dead")];
@@ -77,4 +78,23 @@ async fn a_destination_that_is_gone_pauses_its_action_and_no_other(db: &TestData
     app.wait_until_delivered(&sink, 5).await;
     sink.wait_until_received_by("billing", 6).await;
     app.stop().await;
+}
+
+async fn a_template_that_puts_an_empty_value_in_order_ends_the_delivery_skipped(db: &TestDatabase) {
+    let sink = Sink::start().await;
+    let body = r#"body = "{% if event.id.nothing > 5 %}1{% endif %}""#;
+    let toml = sink.action("billing", body) + &route("all", r#"on = ["*"]"#, &["billing"]);
+    let app = TestApp::start(db, &toml).await;
+    app.post(&Message::event("record.updated")).await.assert_accepted();
+    let skipped = [("result", "skipped")];
+    app.wait_for_metric("attio_relay_deliveries_total", &skipped, 1.0).await;
+    let metrics = app.stop_and_measure().await;
+    assert_eq!(sum(&metrics, "attio_relay_attempts_total", &[]), 0.0, "nobody was asked");
+    assert!(sink.received().is_empty());
+    assert_eq!(db.number("SELECT count(*) FROM attempts").await, 0);
+    let reason = "SELECT CAST(reason AS text) FROM deliveries WHERE state = 'skipped'";
+    assert_eq!(
+        db.text(reason).await.unwrap(),
+        "the body template: line 1, column 7: `event.id.nothing` is empty"
+    );
 }

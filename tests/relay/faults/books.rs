@@ -57,7 +57,7 @@ fn key_text(store: &str) -> &'static str {
 }
 
 /// Waits until no delivery is open.
-async fn all_ended(store: &str) {
+pub async fn all_ended(store: &str) {
     in_the_end("every delivery has ended", PATIENCE, async || {
         number(store, "SELECT count(*) FROM deliveries WHERE ended_at IS NULL").await == 0
     })

@@ -9,4 +9,5 @@ mod late;
 mod start;
 mod stop;
 mod traffic;
+mod warehouse;
 pub mod wire;

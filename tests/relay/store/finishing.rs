@@ -225,7 +225,3 @@ fn sorted(mut backlog: Vec<Backlog>) -> Vec<Backlog> {
     backlog.sort_by(|one, other| one.action.cmp(&other.action));
     backlog
 }
-
-async fn states(db: &TestDatabase) -> Vec<String> {
-    db.all_texts("SELECT state FROM deliveries ORDER BY seq").await
-}

@@ -2,6 +2,8 @@
 
 mod claiming;
 mod finishing;
+mod kept;
+mod merging;
 mod order;
 mod plans;
 mod recording;

@@ -23,6 +23,24 @@ const BEHIND_ONE_KEY: &str = "INSERT INTO deliveries (id, event_id, route, actio
            'order', decode(repeat('ab', 32), 'hex')
     FROM generate_series(1, 10000)";
 
+/// A thousand keys of five that wait and twenty that were merged, among the others.
+const DEBOUNCED: &str =
+    "INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at,
+                                           state, ended_at, reason, debounce_key, merged_into)
+    SELECT gen_random_uuid(), gen_random_uuid(), 'route', 'billing', gen_random_uuid(), now(),
+           CASE WHEN n % 5 = 0 THEN 'open' ELSE 'skipped' END,
+           CASE WHEN n % 5 = 0 THEN NULL ELSE now() END, 'merged',
+           decode(md5((n % 1000)::text) || md5((n % 1000)::text), 'hex'),
+           CASE WHEN n % 5 = 0 THEN NULL ELSE gen_random_uuid() END
+    FROM generate_series(1, 25000) n;
+    ANALYZE deliveries";
+const MERGES: [&str; 4] = [
+    "(decode(md5('0') || md5('0'), 'hex'), 0, false)",
+    "(decode(md5('0') || md5('0'), 'hex'), gen_random_uuid(), 999999999, 0)",
+    "(gen_random_uuid(), decode(md5('0') || md5('0'), 'hex'), gen_random_uuid(), 999999999, NULL, 'x')",
+    "(gen_random_uuid())",
+];
+
 const CLAIM_TEN: &str = "(ARRAY['billing', 'slack'], ARRAY[10, 10], ARRAY[5, 5],
     ARRAY[20000000, 20000000], '00000000-0000-0000-0000-000000000001')";
 
@@ -70,6 +88,18 @@ async fn postgres_finds_the_next_of_a_key_by_index() {
     assert!(blocks(&plan) < 60, "{plan}");
 }
 
+#[tokio::test]
+async fn postgres_merges_by_key_and_by_what_was_merged() {
+    let mut db = filled_postgres(&format!("{OLD}; {DEBOUNCED}")).await;
+    let indexes = ["deliveries_debounced", "deliveries_merged", "deliveries_debounced", "_merged"];
+    let statements = postgres_statements::MERGE.into_iter().zip(MERGES).zip(indexes);
+    for ((statement, arguments), index) in statements {
+        let plan = explain(&mut db, statement, arguments).await;
+        assert!(plan.contains(index) && !plan.contains("Seq Scan on deliveries"), "{plan}");
+        assert!(blocks(&plan) < MOST_BLOCKS, "{plan}");
+    }
+}
+
 async fn assert_claims_by_index(fill: &str) {
     let mut db = filled_postgres(fill).await;
     let plan = explain(&mut db, postgres_statements::CLAIM, CLAIM_TEN).await;
@@ -100,6 +130,7 @@ struct Filled {
 /// What a statement does, really run, and how much it reads.
 async fn explain(filled: &mut Filled, statement: &str, arguments: &str) -> String {
     let db = &mut filled.db;
+    db.execute("DEALLOCATE ALL").await.unwrap();
     db.execute(AssertSqlSafe(format!("PREPARE asked AS {statement}"))).await.unwrap();
     let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) EXECUTE asked {arguments}");
     let rows = db.fetch_all(AssertSqlSafe(explain)).await.unwrap();
@@ -145,6 +176,20 @@ async fn sqlite_reaches_the_queue_by_its_indexes() {
         for plan in [claim, finish, next] {
             assert!(!plan.contains("SCAN deliveries"), "{plan}");
         }
+    }
+}
+
+#[tokio::test]
+async fn sqlite_merges_by_key_and_by_what_was_merged() {
+    let db = TestDatabase::sqlite();
+    db.store().await;
+    db.run(OLD_FILE).await.unwrap();
+    let by_key = "INDEX deliveries_debounced (debounce_key=?";
+    let by_target = "INDEX deliveries_merged (merged_into=?)";
+    let indexes = [by_key, by_target, by_key, by_target];
+    for (statement, index) in sqlite_statements::MERGE.into_iter().zip(indexes) {
+        let plan = plan(&db, statement).await;
+        assert!(plan.contains(index) && !plan.contains("SCAN deliveries"), "{plan}");
     }
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::support::database::lane;
+use crate::support::database::{TestDatabase, lane};
 
 pub const NONE: [Uuid; 0] = [];
 pub const BILLING: &str = "billing";
@@ -59,6 +59,8 @@ pub fn delivery(action: &str) -> NewDelivery {
         action: action.into(),
         order_key: None,
         lease: None,
+        delay: None,
+        debounce_key: None,
     }
 }
 
@@ -154,4 +156,9 @@ impl Lanes {
 
 pub fn ids(claimed: &[Claimed]) -> Vec<Uuid> {
     claimed.iter().map(|claimed| claimed.id).collect()
+}
+
+/// The states of all deliveries, in the order of arrival.
+pub async fn states(db: &TestDatabase) -> Vec<String> {
+    db.all_texts("SELECT state FROM deliveries ORDER BY seq").await
 }

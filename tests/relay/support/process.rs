@@ -33,6 +33,8 @@ pub struct Setup {
     pub store_lines: &'static str,
     /// Where the destination listens.
     pub sink: SocketAddr,
+    /// Other actions and routes than that one.
+    pub routing: Option<String>,
     /// `timeout` of the action.
     pub timeout: &'static str,
     /// `drain_delay`.
@@ -60,6 +62,7 @@ impl Setup {
             store: store.to_owned(),
             store_lines: "",
             sink,
+            routing: None,
             timeout: "10s",
             drain_delay: "1500ms",
             log: "info",
@@ -80,6 +83,16 @@ url = "env:STORE_URL"
 name = "crm"
 path = "{PATH}"
 secrets = ["env:SOURCE_SECRET"]
+{routing}"#,
+            drain_delay = self.drain_delay,
+            store_lines = self.store_lines,
+            routing = self.routing.clone().unwrap_or_else(|| self.to_the_sink()),
+        )
+    }
+
+    fn to_the_sink(&self) -> String {
+        format!(
+            r#"
 [actions.sink]
 kind = "http"
 url = "http://{sink}/"
@@ -92,8 +105,6 @@ name = "all"
 on = ["*"]
 to = ["sink"]
 "#,
-            drain_delay = self.drain_delay,
-            store_lines = self.store_lines,
             sink = self.sink,
             timeout = self.timeout,
         )

@@ -1,0 +1,334 @@
+//! Looking up what an event only names: the record, the entry, who did it, what was before.
+//!
+//! Nothing is looked up that no route needs, and never with a token of another workspace than the
+//! event's. What was found first for an event is kept with it, so that all its routes and retries
+//! see the same. A look-up that fails puts the delivery off; it never decides anything.
+
+mod away;
+mod flight;
+mod names;
+mod thing;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{
+    attio::{
+        catalog::{self, Catalog, Holder},
+        client::{ApiError, Client},
+        event::Event,
+        value,
+    },
+    config::Config,
+    job::Values,
+    name::SourceName,
+    routing::Needs,
+    store::{Desk, Snapshot, SnapshotKind},
+    telemetry::error_text,
+};
+use away::Away;
+use flight::{Flights, SharedFlights};
+use thing::{Found, Owner, Thing};
+
+/// A delivery that waits for names or for the store is looked at again after so long.
+const SOON: Duration = Duration::from_secs(1);
+
+/// A token that may not look is asked again after so long: somebody has to mend it.
+const DENIED: Duration = Duration::from_secs(60);
+
+/// Looks things up. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Enrich(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    client: Option<Client>,
+    catalog: catalog::Shared,
+    desk: Desk,
+    flights: SharedFlights<Thing, Found>,
+    away: Away,
+    /// Sources whose values are not kept.
+    forgetful: HashSet<SourceName>,
+}
+
+/// The event that is to be understood.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// Its id.
+    pub id: Uuid,
+    /// What is known of it.
+    pub event: &'a Event,
+    /// Its JSON.
+    pub json: &'a [u8],
+    /// The source of its message.
+    pub source: &'a SourceName,
+    /// When its message arrived; of several that were merged, the first one's.
+    pub received_at: OffsetDateTime,
+    /// The attributes that changed: its own, and those of events that were merged into it.
+    pub changed: &'a [String],
+}
+
+/// Why something could not be looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setback {
+    /// It may well be possible later.
+    Later {
+        /// For the metric: `attio`, `names` or `store`.
+        reason: &'static str,
+        /// What happened, in a sentence without a full stop.
+        what: String,
+        /// When to try again.
+        wait: Duration,
+    },
+    /// It never will be.
+    Never(String),
+}
+
+impl Setback {
+    fn names(what: impl Into<String>) -> Self {
+        Self::Later { reason: "names", what: what.into(), wait: SOON }
+    }
+}
+
+impl Enrich {
+    /// Without `client` nothing is ever looked up: the configuration then needs nothing.
+    #[must_use]
+    pub fn new(
+        config: &Config,
+        client: Option<Client>,
+        catalog: catalog::Shared,
+        desk: Desk,
+    ) -> Self {
+        let forgetful = config.sources.iter().filter(|source| !source.keep_values);
+        Self(Arc::new(Inner {
+            client,
+            catalog,
+            desk,
+            flights: Arc::new(Flights::new()),
+            away: Away::default(),
+            forgetful: forgetful.map(|source| source.name.clone()).collect(),
+        }))
+    }
+
+    /// What the workspace calls things, as far as is known.
+    #[must_use]
+    pub fn catalog(&self) -> &catalog::Shared {
+        &self.0.catalog
+    }
+
+    /// Looks up what is needed of an event, or finds it kept.
+    ///
+    /// # Errors
+    /// What is in the way; nothing is half looked up.
+    pub async fn look_up(&self, about: About<'_>, needs: Needs) -> Result<Values, Setback> {
+        let mut values = Values::default();
+        if needs.is_empty() {
+            return Ok(values);
+        }
+        let kinds = kinds(needs);
+        let keeps = !self.0.forgetful.contains(about.source);
+        if keeps {
+            let kept = self.0.desk.snapshots(about.id).await.map_err(away_store)?;
+            kept.iter().for_each(|snapshot| place(&mut values, snapshot));
+        }
+        let mut found = Vec::new();
+        for kind in kinds {
+            if slot(&mut values, kind).is_none() {
+                let (looked_up_at, value) = self.find(about, kind).await?;
+                *slot(&mut values, kind) = Some(value.clone());
+                found.push(Snapshot {
+                    event_id: about.id,
+                    kind,
+                    looked_up_at,
+                    value: Bytes::from(value.to_string()),
+                });
+            }
+        }
+        if keeps && !found.is_empty() {
+            // Another route's look-up may have been kept first: all see the same.
+            let standing = self.0.desk.keep(found).await.map_err(away_store)?;
+            standing.iter().for_each(|snapshot| place(&mut values, snapshot));
+        }
+        Ok(values)
+    }
+
+    async fn find(
+        &self,
+        about: About<'_>,
+        kind: SnapshotKind,
+    ) -> Result<(OffsetDateTime, Value), Setback> {
+        let catalog = self.names_for(about.event)?;
+        let json = || serde_json::from_slice::<Value>(about.json).unwrap_or_default();
+        let event = about.event;
+        let thing = match kind {
+            SnapshotKind::Record => Thing::record(event),
+            SnapshotKind::Entry => Thing::entry(event),
+            SnapshotKind::Note => Thing::named(&json(), Thing::Note, "note_id"),
+            SnapshotKind::Task => Thing::named(&json(), Thing::Task, "task_id"),
+            SnapshotKind::Comment => Thing::named(&json(), Thing::Comment, "comment_id"),
+            SnapshotKind::Meeting => Thing::recording(&json()),
+            SnapshotKind::Actor => match (event.actor_type.as_deref(), &event.actor_id) {
+                (Some("workspace-member"), Some(id)) => Some(Thing::Member(id.clone())),
+                _ => return Ok((OffsetDateTime::now_utc(), actor(event, None))),
+            },
+            SnapshotKind::Previous => return self.previous(about, &catalog).await,
+            SnapshotKind::Workspace => {
+                return Ok((OffsetDateTime::now_utc(), workspace(&catalog)));
+            }
+        };
+        let Some(thing) = thing else { return Ok((OffsetDateTime::now_utc(), Value::Null)) };
+        let (at, found) = self.board(thing, about.received_at).await?;
+        let plain = match (kind, found.as_ref()) {
+            (SnapshotKind::Actor, member) => actor(event, member.as_ref()),
+            (_, None) => Value::Null,
+            (SnapshotKind::Record, Some(record)) => value::record(record, &catalog),
+            (SnapshotKind::Entry, Some(entry)) => value::entry(entry, &catalog),
+            (_, Some(thing)) => value::thing(thing, &catalog),
+        };
+        Ok((at, plain))
+    }
+
+    /// The record or entry as it was before what changed; null for events that name no attribute.
+    async fn previous(
+        &self,
+        about: About<'_>,
+        catalog: &Catalog,
+    ) -> Result<(OffsetDateTime, Value), Setback> {
+        let nothing = || Ok((OffsetDateTime::now_utc(), Value::Null));
+        let event = about.event;
+        let (thing, holder, id) = match (&event.subject.entry_id, event.holder()) {
+            (Some(id), Some(Holder::List(list))) => (Thing::entry(event), Holder::List(list), id),
+            (_, Some(holder)) => match &event.subject.record_id {
+                Some(id) => (Thing::record(event), holder, id),
+                None => return nothing(),
+            },
+            (_, None) => return nothing(),
+        };
+        let (Some(thing), false) = (thing, about.changed.is_empty()) else { return nothing() };
+        let (at, found) = self.board(thing, about.received_at).await?;
+        let mut previous = match (found.as_ref(), holder) {
+            (None, _) => return Ok((at, Value::Null)),
+            (Some(record), Holder::Object(_)) => value::record(record, catalog),
+            (Some(entry), Holder::List(_)) => value::entry(entry, catalog),
+        };
+        for attribute in about.changed {
+            let Some(known) = catalog.attribute(holder, attribute) else {
+                self.0.catalog.ask(Some(holder));
+                return Err(Setback::names(format!("what the attribute {attribute} is called")));
+            };
+            let history = Thing::History {
+                of: Owner::new(holder),
+                id: id.clone(),
+                attribute: attribute.clone(),
+            };
+            // Attio keeps no history of attributes that it fills itself: what it was is not known.
+            let former = match self.board(history, about.received_at).await {
+                Ok((_, history)) => match history.as_ref() {
+                    Some(Value::Array(items)) => value::former(items, about.received_at),
+                    _ => Value::Null,
+                },
+                Err(Setback::Never(_)) => Value::Null,
+                Err(later) => return Err(later),
+            };
+            previous[known.slug.as_str()] = former;
+        }
+        Ok((at, previous))
+    }
+
+    /// The catalog, once it says whose token we have and that the event is of that workspace.
+    fn names_for(&self, event: &Event) -> Result<Arc<Catalog>, Setback> {
+        let catalog = arc_swap::Guard::into_inner(self.0.catalog.current());
+        let Some(identity) = &catalog.identity else {
+            self.0.catalog.ask(None);
+            return Err(Setback::names("whose token it is is not known yet"));
+        };
+        match &event.workspace_id {
+            Some(workspace) if *workspace != identity.workspace_id => Err(Setback::Never(format!(
+                "the event is of the workspace {workspace}, the token of {}",
+                identity.workspace_id
+            ))),
+            _ => Ok(catalog),
+        }
+    }
+
+    /// Takes part in a look-up that shows the world as it was after `since`.
+    async fn board(
+        &self,
+        thing: Thing,
+        since: OffsetDateTime,
+    ) -> Result<(OffsetDateTime, Arc<Option<Value>>), Setback> {
+        let Some(client) = &self.0.client else {
+            return Err(Setback::Never("there is no [attio] section to look things up by".into()));
+        };
+        self.0.away.check()?;
+        let look = || thing.clone().look_up(client.clone());
+        let (at, found) = self.0.flights.join(&thing, since, Found::is_ok, look).await;
+        let panicked = || ApiError::refused("the look-up panicked");
+        match found.unwrap_or_else(|| Err(panicked())) {
+            Ok(found) => {
+                self.0.away.answered();
+                Ok((at, found))
+            }
+            Err(error) => Err(self.0.away.failed(&error)),
+        }
+    }
+}
+
+fn actor(event: &Event, member: Option<&Value>) -> Value {
+    value::actor(event.actor_type.as_deref(), event.actor_id.as_deref(), member)
+}
+
+fn workspace(catalog: &Catalog) -> Value {
+    catalog.identity.as_ref().map_or(Value::Null, |identity| {
+        json!({
+            "id": identity.workspace_id,
+            "name": identity.workspace_name,
+            "slug": identity.workspace_slug,
+        })
+    })
+}
+
+fn away_store(error: crate::store::StoreError) -> Setback {
+    Setback::Later { reason: "store", what: error_text(&error), wait: SOON }
+}
+
+fn kinds(needs: Needs) -> impl Iterator<Item = SnapshotKind> {
+    [
+        (needs.record, SnapshotKind::Record),
+        (needs.entry, SnapshotKind::Entry),
+        (needs.previous, SnapshotKind::Previous),
+        (needs.actor, SnapshotKind::Actor),
+        (needs.workspace, SnapshotKind::Workspace),
+        (needs.note, SnapshotKind::Note),
+        (needs.task, SnapshotKind::Task),
+        (needs.comment, SnapshotKind::Comment),
+        (needs.meeting, SnapshotKind::Meeting),
+    ]
+    .into_iter()
+    .filter_map(|(is_needed, kind)| is_needed.then_some(kind))
+}
+
+fn slot(values: &mut Values, kind: SnapshotKind) -> &mut Option<Value> {
+    match kind {
+        SnapshotKind::Record => &mut values.record,
+        SnapshotKind::Entry => &mut values.entry,
+        SnapshotKind::Previous => &mut values.previous,
+        SnapshotKind::Actor => &mut values.actor,
+        SnapshotKind::Workspace => &mut values.workspace,
+        SnapshotKind::Note => &mut values.note,
+        SnapshotKind::Task => &mut values.task,
+        SnapshotKind::Comment => &mut values.comment,
+        SnapshotKind::Meeting => &mut values.meeting,
+    }
+}
+
+/// What was kept; what cannot be read any more is looked up again.
+fn place(values: &mut Values, snapshot: &Snapshot) {
+    if let Ok(value) = serde_json::from_slice(&snapshot.value) {
+        *slot(values, snapshot.kind) = Some(value);
+    }
+}

@@ -1,0 +1,134 @@
+//! `explain`: what each route makes of an event, without running anything.
+
+use std::fs;
+
+use attio_relay::{
+    attio::catalog::{Catalog, Identity, Object},
+    store::{LaneKind, Snapshot, SnapshotKind, StoredCatalog},
+};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    program::{Folder, Run, Server},
+    small,
+};
+use crate::support::database::{TestDatabase, lane};
+
+const DEALS: &str = "97052eb9-e65e-443f-a297-f2d9a4a7f795";
+const ROUTES: &str = r#"
+[attio]
+token = "env:SECRET"
+[[routes]]
+name = "companies"
+on = ["record.*"]
+object = "companies"
+ignore_actors = ["self"]
+to = ["log"]
+[[routes]]
+name = "won"
+on = ["record.updated"]
+object = "97052eb9-e65e-443f-a297-f2d9a4a7f795"
+when = 'record.stage == "Won"'
+to = ["log"]
+"#;
+
+/// A folder whose store holds one event about a deal, and that event's id.
+async fn received(database: &TestDatabase, routes: &str) -> (Folder, String) {
+    let server = Server::start(small(&format!("{routes}[store]\nurl = \"{}\"\n", database.url())));
+    let set = format!("id.object_id={DEALS}");
+    let run = server.folder.run(&["send", "record.updated", "--set", &set]);
+    assert_eq!(run.code, 0, "{run}");
+    let (folder, _) = server.stop();
+    (folder, database.text("SELECT id FROM events").await.unwrap())
+}
+
+fn explain(folder: &Folder, id: &str) -> Run {
+    folder.run(&["explain", id])
+}
+
+fn in_json(folder: &Folder, id: &str) -> Value {
+    let run = folder.run(&["explain", id, "--output", "json"]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{run}");
+    serde_json::from_str(&run.out).unwrap()
+}
+
+/// Keeps that the deals' object is called so.
+async fn learn(database: &TestDatabase, slug: &str) {
+    let workspace = database.text("SELECT workspace_id FROM events").await.unwrap();
+    let identity = Identity { workspace_id: workspace.clone(), ..Identity::default() };
+    let object = Object { id: DEALS.to_owned(), slug: slug.to_owned(), attributes: None };
+    let catalog = Catalog { identity: Some(identity), objects: vec![object], lists: Vec::new() };
+    let learnt_at = OffsetDateTime::now_utc();
+    let mut look = lane(&database.store().await, LaneKind::Look);
+    look.keep_catalog(&StoredCatalog { workspace, learnt_at, catalog }).await.unwrap();
+}
+
+#[tokio::test]
+async fn explain_shows_each_condition_what_it_saw_and_the_verdict() {
+    let database = TestDatabase::sqlite();
+    let (folder, id) = received(&database, ROUTES).await;
+    learn(&database, "deals").await;
+    let shown = in_json(&folder, &id);
+    assert_eq!(shown["event"]["id"], id);
+    let condition = |condition, wants, saw: Value, holds: Value| json!({"condition": condition, "wants": wants, "saw": saw, "holds": holds});
+    assert_eq!(
+        shown["routes"][0],
+        json!({"route": "all", "verdict": "wanted", "reason": null,
+               "conditions": [condition("on", "*", json!("record.updated"), json!(true))]})
+    );
+    let companies = &shown["routes"][1];
+    assert_eq!(companies["reason"], "object is deals, the route wants companies");
+    let object = condition("object", "companies", json!("deals"), json!(false));
+    assert_eq!(companies["conditions"][1], object);
+    assert_eq!(companies["conditions"][2]["wants"], "not self");
+    let won = &shown["routes"][2];
+    let when = condition("when", "record.stage == \"Won\"", Value::Null, Value::Null);
+    assert_eq!((&won["verdict"], &won["conditions"][2]), (&json!("not known"), &when));
+    let table = explain(&folder, &id).out;
+    assert!(table.contains("object is deals, the route wants companies"), "{table}");
+}
+
+#[tokio::test]
+async fn explain_says_what_is_not_known_and_what_is_kept() {
+    let database = TestDatabase::sqlite();
+    let (folder, id) = received(&database, ROUTES).await;
+    let table = explain(&folder, &id).out;
+    assert!(table.contains("names: none were learnt"), "{table}");
+    assert!(table.contains("not known: which object `companies` is"), "{table}");
+    let looked_up_at = OffsetDateTime::now_utc();
+    let (event_id, value) = (Uuid::parse_str(&id).unwrap(), Bytes::from_static(b"{}"));
+    let kept = Snapshot { event_id, kind: SnapshotKind::Record, looked_up_at, value };
+    let mut look = lane(&database.store().await, LaneKind::Look);
+    look.keep_snapshots(&[kept]).await.unwrap();
+    assert!(explain(&folder, &id).out.contains("kept: the record, looked up at "));
+}
+
+#[tokio::test]
+async fn explain_tells_what_another_configuration_would_do_and_runs_nothing() {
+    let database = TestDatabase::sqlite();
+    let (folder, id) = received(&database, "").await;
+    let other = folder.text().replace("on = [\"*\"]", "on = [\"task.*\"]");
+    fs::write(folder.path("other.toml"), other).unwrap();
+    let before = database.texts("SELECT state || lease_no FROM deliveries").await;
+    let run = folder.run(&["explain", &id, "--config", "other.toml"]);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(run.out.contains("the event is record.updated, the route wants task.*"), "{run}");
+    assert!(explain(&folder, &id).out.contains("wanted"));
+    assert_eq!(database.texts("SELECT state || lease_no FROM deliveries").await, before);
+}
+
+#[tokio::test]
+async fn explain_fails_for_an_event_that_is_not_there() {
+    let database = TestDatabase::sqlite();
+    let none = Uuid::nil().to_string();
+    let folder = small(&format!("[store]\nurl = \"{}\"\n", database.url()));
+    let run = explain(&folder, &none);
+    assert!(run.code == 1 && run.err.contains("run `attio-relay migrate`"), "{run}");
+    database.store().await;
+    let run = explain(&folder, &none);
+    assert!(run.code == 1 && run.err.contains("there is no event 00000000-"), "{run}");
+    assert_eq!(explain(&folder, "deal").code, 2);
+}
