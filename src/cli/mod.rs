@@ -1,11 +1,14 @@
 //! The commands: one file each, thin.
 
+mod act;
 mod check;
 mod client;
 mod completions;
+mod confirm;
 mod demo;
 mod explain;
 mod healthcheck;
+mod messages;
 mod migrate;
 mod schema;
 mod send;
@@ -70,6 +73,12 @@ enum Command {
     /// See and change Attio's subscriptions, so that it sends what the routes need.
     Webhooks(webhooks::Webhooks),
     Explain(explain::Explain),
+    /// Let quarantined messages in.
+    Messages(messages::Messages),
+    Replay(act::replay::Replay),
+    Discard(act::discard::Discard),
+    Pause(act::pause::Pause),
+    Resume(act::pause::Resume),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -111,6 +120,21 @@ impl Cli {
             Command::Webhooks(webhooks) => webhooks::run(&webhooks, &config),
             Command::Explain(explain) => {
                 with_config(&config, |config| explain::run(&explain, &config))
+            }
+            Command::Messages(messages) => {
+                with_config(&config, |config| messages::run(&messages, &config))
+            }
+            Command::Replay(replay) => {
+                with_config(&config, |config| act::replay::run(&replay, &config))
+            }
+            Command::Discard(discard) => {
+                with_config(&config, |config| act::discard::run(&discard, &config))
+            }
+            Command::Pause(pause) => {
+                with_config(&config, |config| act::pause::pause(&pause, &config))
+            }
+            Command::Resume(resume) => {
+                with_config(&config, |config| act::pause::resume(&resume, &config))
             }
             Command::Completions { shell } => completions::run(shell),
         }

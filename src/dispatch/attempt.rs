@@ -12,6 +12,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
     Leased, Runner, Shared, Slot,
+    claim::own_act,
     outcome::{Origin, Report},
     ready::ready,
     retry,
@@ -76,8 +77,11 @@ fn reason_not_to(
     claimed: &Claimed,
     until: Instant,
 ) -> Option<Verdict> {
-    let postponed = |reason| {
+    let count = |reason| {
         shared.metrics.postponed.with([runner.name.as_str(), reason]).increment(1);
+    };
+    let postponed = |reason| {
+        count(reason);
         Some(Verdict::Postponed(Duration::ZERO))
     };
     if claimed.lost >= MOST_LOST_LEASES {
@@ -90,6 +94,13 @@ fn reason_not_to(
         warn!(delivery_id = %claimed.id, route = %claimed.route,
             "its route is not configured; kept until the route comes back");
         return Some(Verdict::Orphaned);
+    }
+    if shared.limits.is_route_paused(&claimed.route) {
+        count("paused");
+        return Some(Verdict::Paused);
+    }
+    if shared.gates.get(&claimed.action).is_some_and(|&gate| shared.limits.is_paused(gate)) {
+        return postponed("paused");
     }
     if shared.cut_off.is_cancelled() {
         return postponed("stopping");
@@ -144,6 +155,7 @@ async fn attempt(
     let duration = started.elapsed();
     let (verdict, result, failure) = judge(shared, runner, claimed, slot, &ending);
     log(&verdict, &failure, claimed, shared, duration);
+    tell_of_pauses(shared).await;
     if matches!(verdict, Verdict::Skipped(_)) {
         return (verdict, None); // the destination was not asked
     }
@@ -205,9 +217,9 @@ fn judge(
             )
         }
         Ending::Failed(ActionError::Gone(failure)) => {
-            if shared.limits.pause(gate) {
-                error!(action = %runner.name,
-                    "paused: the destination says that it is gone for good; mend the action and restart");
+            if shared.limits.pause(gate, "410", clean(&failure.what)) {
+                error!(action = %runner.name, "paused: the destination says that it is gone for \
+                    good; mend it, then run `attio-relay resume action/{}`", runner.name);
             }
             (Verdict::Dead(format!("gone: {}", clean(&failure.what))), "refused", failure.clone())
         }
@@ -250,7 +262,17 @@ fn log(
         Verdict::Postponed(_) => info!(ms, "cut off by the stop; given back"),
         Verdict::Skipped(reason) => info!(ms, %reason, "skipped"),
         Verdict::Merged(into) => info!(ms, %into, "merged"),
-        Verdict::Orphaned => {}
+        Verdict::Orphaned | Verdict::Paused => {}
+    }
+}
+
+/// Has the store know what was paused just now, so that every process and every later start does.
+/// Where it cannot be told, the claim loop tells it as soon as it can.
+async fn tell_of_pauses(shared: &Shared) {
+    for pause in shared.limits.untold() {
+        if shared.desk.pause(pause.clone(), own_act(&pause)).await.is_ok() {
+            shared.limits.told(&pause);
+        }
     }
 }
 

@@ -3,12 +3,16 @@
 //! A [`Slot`] is taken before a delivery is claimed or born leased, never after: a delivery with
 //! nowhere to run would only burn its lease. The lock is held for a few instructions at a time.
 
+mod pauses;
+
 use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
+
+pub use pauses::Turn;
 
 use super::breaker::{Breaker, Passage};
 use crate::{config, name::ActionName, store::Want};
@@ -39,6 +43,7 @@ struct State {
     /// Where the next round starts, so that no action is always last.
     first: usize,
     gates: Vec<Gate>,
+    paused: pauses::Paused,
 }
 
 /// What one action may do.
@@ -174,7 +179,9 @@ impl Limits {
     pub fn new(total: usize, actions: &[config::Action]) -> Arc<Self> {
         let now = Instant::now();
         let gates = actions.iter().map(|action| Gate::new(action, now)).collect();
-        let state = State { total, running: 0, retrying: 0, draining: false, first: 0, gates };
+        let paused = pauses::Paused::default();
+        let state =
+            State { total, running: 0, retrying: 0, draining: false, first: 0, gates, paused };
         Arc::new(Self { state: Mutex::new(state), wake: Notify::new() })
     }
 
@@ -315,19 +322,6 @@ impl Limits {
         breaker.failed(Instant::now(), fastrand::f64());
         !was_open && breaker.is_open()
     }
-
-    /// Pauses an action. True when it was not paused before.
-    pub fn pause(&self, gate: usize) -> bool {
-        !std::mem::replace(&mut self.state().gates[gate].paused, true)
-    }
-
-    /// Which actions' breakers are open, and which are paused.
-    #[must_use]
-    pub fn standing(&self) -> Vec<(ActionName, bool, bool)> {
-        let state = self.state();
-        let standing = |gate: &Gate| (gate.action.clone(), gate.breaker.is_open(), gate.paused);
-        state.gates.iter().map(standing).collect()
-    }
 }
 
 impl Slot {
@@ -380,7 +374,7 @@ mod tests {
     use super::*;
     use crate::config::{Action, ActionKind, LogAction, Rate, Retry};
 
-    fn action(name: &str, concurrency: usize) -> Action {
+    pub(super) fn action(name: &str, concurrency: usize) -> Action {
         Action {
             name: name.into(),
             kind: ActionKind::Log(LogAction { text: None }),

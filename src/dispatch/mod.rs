@@ -29,7 +29,7 @@ use crate::{
     action::{Action, TemplateProblem},
     config,
     enrich::Enrich,
-    name::ActionName,
+    name::{ActionName, RouteName},
     routing::{Needs, RouteTable},
     store::{Claimed, Desk, Lane},
     telemetry::Metrics,
@@ -132,10 +132,13 @@ impl Dispatch {
         Ok((dispatch, Loops { claim, outcome }))
     }
 
-    /// Room for a delivery of this action that is about to be born leased, and how long its lease
+    /// Room for a delivery of this route and action that is about to be born leased, and how long its lease
     /// lasts; `None` when it must be claimed like any other.
     #[must_use]
-    pub fn reserve(&self, action: &ActionName) -> Option<(Slot, Duration)> {
+    pub fn reserve(&self, route: &RouteName, action: &ActionName) -> Option<(Slot, Duration)> {
+        if self.0.limits.is_route_paused(route) {
+            return None;
+        }
         self.0.limits.reserve(*self.0.gates.get(action)?)
     }
 

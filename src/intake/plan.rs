@@ -7,11 +7,11 @@ use uuid::Uuid;
 use crate::{
     attio::{
         catalog::Catalog,
-        envelope::{Envelope, without_lone_surrogates},
+        envelope::{Envelope, Unreadable, without_lone_surrogates},
     },
     routing::RouteTable,
     signature::VerifiedMessage,
-    store::{NewDelivery, NewEvent, NewMessage},
+    store::{NewDelivery, NewEvent, NewMessage, StoredMessage},
 };
 
 /// Why a message with a known key and other JSON is kept aside.
@@ -23,12 +23,10 @@ pub(super) fn plan(
     routes: &RouteTable,
     catalog: &Catalog,
 ) -> NewMessage {
-    let id = Uuid::now_v7();
-    let source = message.source().clone();
     let mut planned = NewMessage {
-        id,
+        id: Uuid::now_v7(),
         dedup: [0; 32],
-        source,
+        source: message.source().clone(),
         webhook_id: None,
         key: message.key().cloned(),
         received_at: message.received_at(),
@@ -36,26 +34,56 @@ pub(super) fn plan(
         body: message.body().clone(),
         events: Vec::new(),
     };
-    match Envelope::read(message.body()) {
-        Ok(envelope) => {
-            planned.webhook_id = envelope.webhook_id;
-            planned.key = planned.key.or(envelope.event_id.map(Bytes::from));
-            planned.events = envelope
-                .events
-                .into_iter()
-                .map(|event| {
-                    let deliveries = routes.decide(&event, catalog).map(delivery).collect();
-                    NewEvent { id: Uuid::now_v7(), event, deliveries }
-                })
-                .collect();
-            planned.dedup = accepted_dedup(&planned);
-        }
+    match fill(&mut planned, routes, catalog) {
+        Ok(()) => planned.dedup = accepted_dedup(&planned),
         Err(unreadable) => {
             planned.quarantined = Some(unreadable.reason());
             planned.dedup = quarantined_dedup(&planned);
         }
     }
     planned
+}
+
+/// Plans a message that was verified before and is kept aside. It stays known by what it is known
+/// by, so that its key goes on to stand for the message that had it first.
+///
+/// # Errors
+/// [`Unreadable`]: there is nothing in it that could be let in.
+pub fn readmit(
+    message: &StoredMessage,
+    routes: &RouteTable,
+    catalog: &Catalog,
+) -> Result<NewMessage, Unreadable> {
+    let mut planned = NewMessage {
+        id: message.id,
+        dedup: message.dedup,
+        source: message.source.clone(),
+        webhook_id: None,
+        key: message.key.clone(),
+        received_at: message.received_at,
+        quarantined: None,
+        body: message.body.clone(),
+        events: Vec::new(),
+    };
+    fill(&mut planned, routes, catalog)?;
+    Ok(planned)
+}
+
+/// What the body says, and what it causes.
+fn fill(
+    planned: &mut NewMessage,
+    routes: &RouteTable,
+    catalog: &Catalog,
+) -> Result<(), Unreadable> {
+    let envelope = Envelope::read(&planned.body)?;
+    planned.webhook_id = envelope.webhook_id;
+    planned.key = planned.key.take().or(envelope.event_id.map(Bytes::from));
+    let event = |event| {
+        let deliveries = routes.decide(&event, catalog).map(delivery).collect();
+        NewEvent { id: Uuid::now_v7(), event, deliveries }
+    };
+    planned.events = envelope.events.into_iter().map(event).collect();
+    Ok(())
 }
 
 fn delivery(routed: crate::routing::Routed) -> NewDelivery {

@@ -4,20 +4,27 @@
 //! takes a whole batch and is one transaction. A [`Lane`] owns its connection, is used by one task
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
+mod act;
 mod desk;
+mod filter;
 mod kept;
 mod merge;
 mod migrations;
+mod pause;
 mod postgres;
 mod sqlite;
+mod words;
 
 #[doc(hidden)]
 pub use {postgres::statements as postgres_statements, sqlite::statements as sqlite_statements};
 
 pub use self::{
+    act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
     desk::Desk,
+    filter::{DeliveryState, Filter, Selected},
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},
     merge::{Change, Merged},
+    pause::{Pause, PauseKind, StandingPause},
 };
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
@@ -183,6 +190,8 @@ pub enum Verdict {
     Postponed(Duration),
     /// Its route is no longer configured: kept until the route comes back.
     Orphaned,
+    /// Its route is paused: kept until somebody lets it go on.
+    Paused,
 }
 
 /// One recorded try.
@@ -215,6 +224,8 @@ pub struct Backlog {
     pub leased: u64,
     /// Their route is configured no longer.
     pub orphaned: u64,
+    /// Held because their route is paused.
+    pub paused: u64,
     /// Dead and neither replayed nor discarded.
     pub dead: u64,
     /// How long the oldest due one has waited; zero when none is due.
@@ -257,6 +268,8 @@ pub enum LaneKind {
     Sample,
     /// What is needed to decide about a delivery: merging, what was looked up, names.
     Look,
+    /// What people ask for and change.
+    Act,
 }
 
 impl LaneKind {
@@ -269,6 +282,7 @@ impl LaneKind {
             Self::Outcome => "outcome",
             Self::Sample => "sample",
             Self::Look => "look",
+            Self::Act => "act",
         }
     }
 }
@@ -300,7 +314,7 @@ impl Verdict {
             Self::Succeeded => "succeeded",
             Self::Skipped(_) | Self::Merged(_) => "skipped",
             Self::Dead(_) => "dead",
-            Self::Retry(_) | Self::Postponed(_) | Self::Orphaned => "open",
+            Self::Retry(_) | Self::Postponed(_) | Self::Orphaned | Self::Paused => "open",
         }
     }
 
@@ -309,6 +323,7 @@ impl Verdict {
     pub fn held(&self) -> Option<&'static str> {
         match self {
             Self::Orphaned => Some("orphaned"),
+            Self::Paused => Some("paused"),
             Self::Succeeded
             | Self::Skipped(_)
             | Self::Merged(_)
@@ -324,7 +339,11 @@ impl Verdict {
         match self {
             Self::Skipped(reason) | Self::Dead(reason) => Some(reason.into()),
             Self::Merged(into) => Some(merge::reason(*into).into()),
-            Self::Succeeded | Self::Retry(_) | Self::Postponed(_) | Self::Orphaned => None,
+            Self::Succeeded
+            | Self::Retry(_)
+            | Self::Postponed(_)
+            | Self::Orphaned
+            | Self::Paused => None,
         }
     }
 
@@ -337,7 +356,8 @@ impl Verdict {
             | Self::Skipped(_)
             | Self::Merged(_)
             | Self::Dead(_)
-            | Self::Orphaned => Duration::ZERO,
+            | Self::Orphaned
+            | Self::Paused => Duration::ZERO,
         }
     }
 
@@ -352,7 +372,9 @@ impl Outcome {
     /// Whether the attempt counts against `retry.attempts`: one that was cut off does not.
     #[must_use]
     pub fn counts_a_try(&self) -> bool {
-        self.attempt.is_some() && !matches!(self.verdict, Verdict::Postponed(_) | Verdict::Orphaned)
+        let put_off =
+            matches!(self.verdict, Verdict::Postponed(_) | Verdict::Orphaned | Verdict::Paused);
+        self.attempt.is_some() && !put_off
     }
 }
 

@@ -3,12 +3,15 @@
 //! Hot paths own their connections (see `connection`), so that a pool's faults cannot reach them.
 //! The database's clock rules leases and due times.
 
+mod act;
 mod connection;
 mod kept;
 mod merge;
+mod pause;
 mod queue;
 mod record;
 mod row;
+mod select;
 mod setup;
 
 use std::time::Duration;
@@ -28,6 +31,8 @@ pub mod statements {
     pub const CLAIM: &str = super::queue::CLAIM;
     pub const FINISH: &str = super::queue::FINISH;
     pub const RELEASE_NEXT: &str = super::queue::RELEASE_NEXT;
+    pub const HOLD: &str = super::pause::HOLD;
+    pub const LET_GO: &str = super::pause::LET_GO;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
 
     /// What the lanes that run them have set.

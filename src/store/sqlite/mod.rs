@@ -3,12 +3,15 @@
 //! It means what Postgres means; one conformance suite runs over both. One connection writes; the
 //! lanes take turns with it. SQLite's clock, in milliseconds, rules leases and due times.
 
+mod act;
 mod connection;
 mod kept;
 mod merge;
 mod outcome;
+mod pause;
 mod queue;
 mod record;
+mod select;
 mod setup;
 
 use std::{path::Path, sync::Arc};
@@ -27,6 +30,9 @@ pub mod statements {
     pub const CLAIM: &str = super::queue::CLAIM;
     pub const FINISH: &str = super::outcome::FINISH;
     pub const RELEASE_NEXT: &str = super::outcome::RELEASE_NEXT;
+    pub const HOLD: &str = super::pause::HOLD;
+    pub const RESUMED: &str = super::pause::RESUMED;
+    pub const LET_GO: &str = super::pause::LET_GO;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
 }
 
@@ -57,9 +63,11 @@ impl Sqlite {
 
     pub(super) fn lane(&self, kind: LaneKind) -> Lane {
         let connection = match kind {
-            LaneKind::Intake | LaneKind::Claim | LaneKind::Outcome | LaneKind::Look => {
-                self.writer.clone()
-            }
+            LaneKind::Intake
+            | LaneKind::Claim
+            | LaneKind::Outcome
+            | LaneKind::Look
+            | LaneKind::Act => self.writer.clone(),
             // Readers need not wait for the writer, nor it for them.
             LaneKind::Sample => Connection::new(&self.file),
         };

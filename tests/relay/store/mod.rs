@@ -1,10 +1,12 @@
 //! What a store means: each behaviour is written once and must hold on both engines.
 
+mod acting;
 mod claiming;
 mod finishing;
 mod kept;
 mod merging;
 mod order;
+mod pausing;
 mod plans;
 mod recording;
 mod schema;
