@@ -17,19 +17,19 @@ use crate::{
     attio::{envelope::Envelope, event::Event},
     enrich::{About, Setback},
     job::Values,
-    routing::{Condition, Judged, Needs, Rule, condition},
-    store::{Claimed, Merged, Verdict},
+    routing::{Judged, Needs, Rule, condition},
+    store::{Change, Claimed, Merged, Verdict},
     telemetry::error_text,
 };
 
 /// A delivery that waits for something of our own is looked at again after so long.
 const SOON: Duration = Duration::from_secs(1);
 
-/// What changed, over all events that a delivery stands for.
-struct Changes {
-    attributes: Vec<String>,
-    since: OffsetDateTime,
-}
+/// A delivery that waits for Attio is looked at again the more seldom the older it is, up to this.
+const SELDOM: Duration = Duration::from_mins(1);
+
+/// The attributes that changed, over all events that a delivery stands for, each since when.
+type Changed = Vec<(String, OffsetDateTime)>;
 
 /// The delivery with all that its action needs, or what becomes of it instead.
 pub(super) async fn ready(
@@ -40,30 +40,79 @@ pub(super) async fn ready(
 ) -> Result<Job, Verdict> {
     let mut job = job(claimed);
     let Some(rule) = shared.routes.rule(&claimed.route) else { return Ok(job) };
-    let needs = rule.when().map_or(Needs::default(), Condition::needs) | runner.needs;
     let is_plain = rule.when().is_none() && !rule.needs_catalog() && claimed.debounce_key.is_none();
-    if is_plain && needs.is_empty() {
+    if is_plain && runner.needs.is_empty() {
         return Ok(job);
     }
     let event = event(claimed)?;
-    judge(shared, runner, claimed, &event)?;
-    let changes = match claimed.debounce_key {
-        Some(key) => {
-            // Of a route that waits no longer, what waited goes at once.
-            let longest = rule.debounce().map_or(Duration::ZERO, |debounce| debounce.longest);
-            merge(shared, runner, claimed, longest, key).await?
+    let changed = match claimed.debounce_key {
+        Some(key) => debounced(shared, runner, claimed, &event, (rule, key)).await?,
+        None => {
+            // What was sent once was wanted, whatever things are called by now.
+            if claimed.tries == 0 {
+                judge(shared, runner, claimed, &event)?;
+            }
+            let own = event.attribute_id.iter();
+            own.map(|id| (id.clone(), claimed.event.received_at)).collect()
         }
-        None => Changes {
-            attributes: event.attribute_id.iter().cloned().collect(),
-            since: claimed.event.received_at,
-        },
     };
-    if !needs.is_empty() {
-        let values = look_up(shared, runner, claimed, (&event, &changes), needs, until).await?;
-        job.values = Arc::new(values);
+    let seen = (&event, &changed);
+    // What only the action needs is looked up for those that go.
+    if let Some(condition) = rule.when() {
+        look_up(shared, runner, claimed, seen, (condition.needs(), &mut job), until).await?;
+        evaluate(rule, &job)?;
     }
-    evaluate(rule, &job)?;
+    look_up(shared, runner, claimed, seen, (runner.needs, &mut job), until).await?;
     Ok(job)
+}
+
+/// What a delivery stands for that others may have been merged into; wanted is all of it when
+/// any of it is.
+async fn debounced(
+    shared: &Shared,
+    runner: &Runner,
+    claimed: &Claimed,
+    event: &Event,
+    (rule, key): (&Rule, [u8; 32]),
+) -> Result<Changed, Verdict> {
+    let own = judge(shared, runner, claimed, event);
+    let unwanted = match own {
+        Ok(()) => None,
+        Err(Verdict::Skipped(reason)) => Some(Verdict::Skipped(reason)),
+        Err(undecided) => return Err(undecided),
+    };
+    // Of a route that waits no longer, what waited goes at once.
+    let longest = rule.debounce().map_or(Duration::ZERO, |debounce| debounce.longest);
+    let changes = merge(shared, runner, claimed, longest, key).await?;
+    if let Some(unwanted) = unwanted {
+        let names = shared.enrich.catalog().current();
+        let judged = |change| shared.routes.judge(&claimed.route, &told(event, change), &names);
+        let all: Vec<_> = changes.iter().map(judged).collect();
+        if !all.contains(&Judged::Wanted) {
+            let is_known = !all.iter().any(|one| matches!(one, Judged::Unknown(_)));
+            return Err(if is_known { unwanted } else { put_off(shared, runner, claimed, SOON) });
+        }
+    }
+    let named = changes.into_iter().filter_map(|it| Some((it.attribute_id?, it.since)));
+    let mut changed = Changed::new();
+    for (id, since) in named {
+        match changed.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, first)) => *first = since.min(*first),
+            None => changed.push((id, since)),
+        }
+    }
+    Ok(changed)
+}
+
+/// The event that told of a change of the same record or entry.
+fn told(event: &Event, change: &Change) -> Event {
+    Event {
+        event_type: change.event_type.clone(),
+        attribute_id: change.attribute_id.clone(),
+        actor_type: change.actor_type.clone(),
+        actor_id: change.actor_id.clone(),
+        ..event.clone()
+    }
 }
 
 fn job(claimed: &Claimed) -> Job {
@@ -98,7 +147,7 @@ fn judge(
     match shared.routes.judge(&claimed.route, event, &names.current()) {
         Judged::Wanted => Ok(()),
         Judged::Unwanted(reason) => {
-            info!(%reason, "skipped");
+            debug!(%reason, "not wanted");
             Err(Verdict::Skipped(clean(&reason)))
         }
         Judged::Foreign(reason) => {
@@ -106,9 +155,9 @@ fn judge(
             Err(Verdict::Dead(clean(&reason)))
         }
         Judged::Unknown(what) => {
-            names.ask(event.holder());
+            names.ask(event.holder(), event.attribute_id.as_deref());
             debug!(%what, "not known yet; put off");
-            Err(postponed(shared, runner, "names", SOON))
+            Err(put_off(shared, runner, claimed, SOON))
         }
     }
 }
@@ -120,13 +169,12 @@ async fn merge(
     claimed: &Claimed,
     longest: Duration,
     key: [u8; 32],
-) -> Result<Changes, Verdict> {
+) -> Result<Vec<Change>, Verdict> {
     let merged = shared.desk.merge(claimed.id, claimed.lease_no, key, longest).await;
     match merged {
-        Ok(Merged::Last { changes, since, ended }) => {
+        Ok(Merged::Last { changes, ended }) => {
             count_merged(shared, claimed, ended);
-            let attributes = changes.into_iter().filter_map(|change| change.attribute_id);
-            Ok(Changes { attributes: attributes.collect(), since })
+            Ok(changes)
         }
         Ok(Merged::Into { id, ended }) => {
             count_merged(shared, claimed, ended);
@@ -152,32 +200,40 @@ async fn look_up(
     shared: &Shared,
     runner: &Runner,
     claimed: &Claimed,
-    (event, changes): (&Event, &Changes),
-    needs: Needs,
+    (event, changed): (&Event, &Changed),
+    (needs, job): (Needs, &mut Job),
     until: Instant,
-) -> Result<Values, Verdict> {
+) -> Result<(), Verdict> {
+    if needs.is_empty() {
+        return Ok(());
+    }
     let about = About {
         id: claimed.event.id,
         event,
         json: &claimed.event.json,
         source: &claimed.event.source,
         received_at: claimed.event.received_at,
-        since: changes.since,
-        changed: &changes.attributes,
+        changed,
     };
+    let known = Values::clone(&job.values);
+    let asked = shared.enrich.look_up(about, needs, known);
     let latest = until.checked_sub(runner.timeout).unwrap_or(until);
     let looked_up = tokio::select! {
-        found = tokio::time::timeout_at(latest.into(), shared.enrich.look_up(about, needs)) => found,
+        found = tokio::time::timeout_at(latest.into(), asked) => found,
         () = shared.cut_off.cancelled() => {
             return Err(postponed(shared, runner, "stopping", Duration::ZERO));
         }
     };
     match looked_up {
-        Ok(Ok(values)) => Ok(values),
+        Ok(Ok(values)) => {
+            job.values = Arc::new(values);
+            Ok(())
+        }
         // The look-up goes on, and what it finds is there for the next time.
         Err(_) => Err(postponed(shared, runner, "attio", SOON)),
         Ok(Err(Setback::Later { reason, what, wait })) => {
             debug!(%what, "cannot be looked up now; put off");
+            let wait = if reason == "store" { wait } else { wait.max(seldom(claimed)) };
             Err(postponed(shared, runner, reason, wait))
         }
         Ok(Err(Setback::Never(what))) => {
@@ -210,6 +266,16 @@ fn evaluate(rule: &Rule, job: &Job) -> Result<(), Verdict> {
             Err(Verdict::Dead(reason))
         }
     }
+}
+
+/// Names are missing.
+fn put_off(shared: &Shared, runner: &Runner, claimed: &Claimed, wait: Duration) -> Verdict {
+    postponed(shared, runner, "names", wait.max(seldom(claimed)))
+}
+
+fn seldom(claimed: &Claimed) -> Duration {
+    let age = OffsetDateTime::now_utc() - claimed.event.received_at;
+    Duration::try_from(age / 8).unwrap_or_default().min(SELDOM)
 }
 
 fn postponed(shared: &Shared, runner: &Runner, reason: &str, wait: Duration) -> Verdict {
