@@ -23,9 +23,13 @@ use uuid::Uuid;
 use crate::{
     action::TemplateProblem,
     admin,
-    attio::catalog,
+    attio::{
+        catalog,
+        client::{Client, ClientProblem},
+    },
     config::Config,
     dispatch::Dispatch,
+    enrich::Enrich,
     http::{
         Door, DoorLimits, Health,
         listener::{self, Listener},
@@ -35,7 +39,7 @@ use crate::{
     routing::RouteTable,
     sampling,
     shutdown::Stop,
-    store::{LaneKind, ServeLock, Store, StoreError},
+    store::{Desk, LaneKind, ServeLock, Store, StoreError},
     telemetry::{Metrics, error_text},
 };
 
@@ -75,6 +79,9 @@ pub enum StartError {
     /// The store's address cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Attio cannot be asked.
+    #[error(transparent)]
+    Attio(#[from] ClientProblem),
     /// A template is wrong.
     #[error("an action cannot be built: {0}")]
     Action(#[from] TemplateProblem),
@@ -194,14 +201,20 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
     let serve_lock = store.serve_lock()?;
     let tls = config.server.tls.as_ref().map(Acceptor::new).transpose()?;
     let routes = Arc::new(RouteTable::new(&config.routes));
+    let catalog = catalog::Shared::default();
+    let client =
+        config.attio.as_ref().map(|it| Client::new(it, Arc::clone(&metrics))).transpose()?;
+    let (desk, answering) = Desk::new(store.lane(LaneKind::Look, QUEUE_DEADLINE));
+    let enrich = Enrich::new(&config, client, catalog.clone(), desk.clone());
+    let names = enrich.names(&config);
     let (dispatch, loops) = Dispatch::new(
         &config,
         Arc::clone(&routes),
         store.lane(LaneKind::Claim, QUEUE_DEADLINE),
         store.lane(LaneKind::Outcome, QUEUE_DEADLINE),
+        (enrich, desk),
         Arc::clone(&metrics),
     )?;
-    let catalog = catalog::Shared::default();
     let ends = Ends::default();
     let intake_lane = store.lane(LaneKind::Intake, config.server.ack_timeout);
     let (intake, committing) =
@@ -233,6 +246,11 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
     tasks.spawn("intake", after(prepared.clone(), ends.intake.clone(), committing));
     tasks.spawn("claim", after(prepared.clone(), ends.claims.clone(), claiming));
     tasks.spawn("outcome", writing);
+    tasks.spawn("desk", answering);
+    if let Some(names) = names {
+        let learning = names.run(ends.rest.clone());
+        tasks.spawn("names", after(prepared.clone(), ends.rest.clone(), learning));
+    }
     let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
     let sampling = sampling::run(
         sample_lane,

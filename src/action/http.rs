@@ -19,7 +19,10 @@ use uuid::Uuid;
 use super::{ActionError, Done, Failure, Job, TemplateProblem, client::Client, mask::Mask};
 use crate::{
     config::{self, HttpAction, SigningKey},
-    routing::template::{Escape, NAMES, Template},
+    routing::{
+        Needs,
+        template::{Escape, NAMES, Template},
+    },
 };
 
 /// After a status has come, the rest is a courtesy to the connection, or an error's text.
@@ -94,6 +97,11 @@ impl Http {
             .into_iter()
             .flatten()
             .collect()
+    }
+
+    /// What the template needs to have looked up.
+    pub(super) fn needs(&self) -> Needs {
+        self.body.as_ref().map_or(Needs::default(), |body| body.template.needs())
     }
 
     /// Sends the event once.

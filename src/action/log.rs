@@ -8,7 +8,10 @@ use super::{ActionError, Done, Job, TemplateProblem};
 use crate::{
     config::{self, LogAction},
     name::ActionName,
-    routing::template::{Escape, NAMES, Template},
+    routing::{
+        Needs,
+        template::{Escape, NAMES, Template},
+    },
 };
 
 /// The destination that is the log.
@@ -30,6 +33,11 @@ impl Log {
     /// Every problem of the configuration.
     pub(super) fn check(log: &LogAction) -> Vec<TemplateProblem> {
         text(log).err().into_iter().collect()
+    }
+
+    /// What the template needs to have looked up.
+    pub(super) fn needs(&self) -> Needs {
+        self.text.as_ref().map_or(Needs::default(), Template::needs)
     }
 
     /// Writes the line.

@@ -21,7 +21,10 @@ use super::{
 };
 use crate::{
     config::{self, SlackAction, SlackTarget},
-    routing::template::{Escape, NAMES, Template},
+    routing::{
+        Needs,
+        template::{Escape, NAMES, Template},
+    },
 };
 
 /// Errors that pass by themselves.
@@ -93,6 +96,11 @@ impl Slack {
             SlackTarget::Webhook(_) => None,
         };
         [text(slack).err(), address(&slack.target).err(), token].into_iter().flatten().collect()
+    }
+
+    /// What the template needs to have looked up.
+    pub(super) fn needs(&self) -> Needs {
+        self.text.needs()
     }
 
     /// Posts the message once.

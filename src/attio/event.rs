@@ -81,6 +81,13 @@ pub struct Subject {
 }
 
 impl Event {
+    /// Whether it says that objects, lists or attributes are called otherwise than before.
+    #[must_use]
+    pub fn is_about_names(&self) -> bool {
+        let stem = self.event_type.split('.').next();
+        matches!(stem, Some("list" | "object-attribute" | "list-attribute"))
+    }
+
     /// Whose attribute the event names, where it names one.
     #[must_use]
     pub fn holder(&self) -> Option<Holder<'_>> {

@@ -6,4 +6,6 @@ pub mod envelope;
 pub mod event;
 pub mod learn;
 pub mod sample;
+pub mod subscription;
 pub mod value;
+pub mod watch;

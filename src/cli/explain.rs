@@ -101,9 +101,10 @@ fn explained(config: &Config, known: &Known) -> Vec<Explained> {
         .zip(table.rules())
         .map(|(verdict, rule)| {
             let mut conditions: Vec<_> = verdict.filters.into_iter().map(Condition::of).collect();
-            conditions.extend(rule.when().map(Condition::on_values));
+            conditions.extend(rule.when().map(|when| Condition::on_values(when.source())));
             let (verdict, reason) = match verdict.judged {
                 Judged::Unwanted(reason) => ("unwanted", Some(reason)),
+                Judged::Foreign(why) => ("dead", Some(why)),
                 Judged::Unknown(what) => ("not known", Some(format!("not known: {what}"))),
                 Judged::Wanted if rule.when().is_some() => {
                     ("not known", Some("wanted where `when` holds".to_owned()))

@@ -10,6 +10,7 @@ mod migrate;
 mod schema;
 mod send;
 mod serve;
+mod webhooks;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -66,6 +67,8 @@ enum Command {
         #[arg(long)]
         ready: bool,
     },
+    /// See and change Attio's subscriptions, so that it sends what the routes need.
+    Webhooks(webhooks::Webhooks),
     Explain(explain::Explain),
     /// Print completions for a shell.
     Completions {
@@ -105,6 +108,7 @@ impl Cli {
                 with_config(&config, |config| migrate::run(&migrate, &config))
             }
             Command::Healthcheck { ready } => healthcheck::run(&config, ready),
+            Command::Webhooks(webhooks) => webhooks::run(&webhooks, &config),
             Command::Explain(explain) => {
                 with_config(&config, |config| explain::run(&explain, &config))
             }

@@ -11,6 +11,7 @@ pub use self::{
     warehouse::{PostgresAction, TableName},
     write_back::{AttioAction, AttioValue, AttioWrite, Target},
 };
+pub use super::secret::SecretPlace;
 use crate::name::{ActionName, SourceName};
 
 mod route;
@@ -96,8 +97,11 @@ pub struct Source {
     pub name: SourceName,
     /// The path that Attio posts to.
     pub path: String,
-    /// The signing secrets; the first is the current one. Never empty.
+    /// The signing secrets; the first is the current one. Never empty, but for a configuration
+    /// that was read [before its secrets](super::load_before_secrets).
     pub secrets: Vec<SecretString>,
+    /// Where they stand, in the same order, also those that are not there yet.
+    pub places: Vec<SecretPlace>,
     /// What is looked up for its events is kept with them.
     pub keep_values: bool,
 }

@@ -13,13 +13,14 @@ use std::{
 pub use self::{
     alone::{admin_listen, secret},
     meant::{
-        Action, ActionKind, ActorPattern, Alerts, Attio, AttioAction, AttioValue, AttioWrite, Config,
-        Debounce, HttpAction, LogAction,
-        Name, OrderBy, PostgresAction, Rate, Reconcile, Retry, Route, Server, SigningKey,
-        SlackAction, SlackTarget, Source, Store, TableName, Target, Tls, Worker,
+        Action, ActionKind, ActorPattern, Alerts, Attio, AttioAction, AttioValue, AttioWrite,
+        Config, Debounce, HttpAction, LogAction, Name, OrderBy, PostgresAction, Rate, Reconcile,
+        Retry, Route, SecretPlace, Server, SigningKey, SlackAction, SlackTarget, Source, Store,
+        TableName, Target, Tls, Worker,
     },
     problem::{Problem, Problems, Severity},
     schema::json_schema,
+    suggest::nearest,
 };
 
 mod alone;
@@ -58,9 +59,29 @@ pub fn environment(name: &str) -> Option<String> {
 /// # Errors
 /// All that is wrong with it, warnings included; or that the file cannot be read.
 pub fn load(path: &Path, outside: &Outside<'_>) -> Result<(Config, Problems), Problems> {
+    load_with(path, outside, false)
+}
+
+/// The same for commands that are there to get the sources' signing secrets, which need not be
+/// there yet: an unset variable, a missing or an empty file is no problem.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_before_secrets(
+    path: &Path,
+    outside: &Outside<'_>,
+) -> Result<(Config, Problems), Problems> {
+    load_with(path, outside, true)
+}
+
+fn load_with(
+    path: &Path,
+    outside: &Outside<'_>,
+    is_before_secrets: bool,
+) -> Result<(Config, Problems), Problems> {
     let name = path.display().to_string();
     match fs::read_to_string(path) {
-        Ok(text) => parse(&text, &name, outside),
+        Ok(text) => parse_with(&text, &name, outside, is_before_secrets),
         Err(error) => Err(Problems::unreadable(
             &name,
             format!("cannot read the configuration {name}: {error}"),
@@ -78,11 +99,20 @@ pub fn parse(
     name: &str,
     outside: &Outside<'_>,
 ) -> Result<(Config, Problems), Problems> {
+    parse_with(text, name, outside, false)
+}
+
+fn parse_with(
+    text: &str,
+    name: &str,
+    outside: &Outside<'_>,
+    is_before_secrets: bool,
+) -> Result<(Config, Problems), Problems> {
     let mut report = problem::Report::default();
     let config = match document::Document::parse(text) {
         Ok(document) => {
             let typed = reader::read(&document, &mut report);
-            Some(check::check(&typed, &document, outside, &mut report))
+            Some(check::check(&typed, &document, outside, is_before_secrets, &mut report))
         }
         Err(errors) => {
             for error in errors {

@@ -2,7 +2,12 @@
 //!
 //! What was typed is never shown: not in a message, not in `Debug`, not in a source line.
 
-use std::{fmt, fs::File, io::Read, path::Path};
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -45,6 +50,50 @@ impl From<&str> for Typed {
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Where a secret stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// In the environment variable of this name.
+    Variable(String),
+    /// In this file.
+    File(PathBuf),
+}
+
+impl SecretPlace {
+    /// The secret that stands there now.
+    ///
+    /// # Errors
+    /// Why there is none; never shows what was found.
+    pub fn read(&self, env: Env<'_>) -> Result<SecretString, String> {
+        match self {
+            Self::Variable(name) => Typed::Env(name.clone()),
+            Self::File(path) => Typed::File(path.display().to_string()),
+        }
+        .resolve(env)
+    }
+
+    /// Nothing was put there yet: no variable, no file, or one without contents.
+    #[must_use]
+    pub fn is_vacant(&self, env: Env<'_>) -> bool {
+        match self {
+            Self::Variable(name) => env(name).is_none_or(|value| value.trim().is_empty()),
+            Self::File(path) => match fs::metadata(path) {
+                Ok(found) => found.is_file() && found.len() == 0,
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
+            },
+        }
+    }
+}
+
+impl fmt::Display for SecretPlace {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => write!(out, "the environment variable {name}"),
+            Self::File(path) => write!(out, "the file {}", path.display()),
+        }
+    }
 }
 
 /// A field that takes only a reference.
@@ -104,6 +153,16 @@ impl de::Visitor<'_> for Anything {
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Typed {
+    /// Where it points to; `None` for a literal.
+    #[must_use]
+    pub fn place(&self) -> Option<SecretPlace> {
+        match self {
+            Self::Env(name) => Some(SecretPlace::Variable(name.clone())),
+            Self::File(path) => Some(SecretPlace::File(path.into())),
+            Self::Literal(_) => None,
+        }
+    }
+
     /// The secret itself; a literal is refused.
     ///
     /// # Errors
@@ -218,6 +277,17 @@ mod tests {
         assert!(resolved("file:/nowhere/at/all").unwrap_err().contains("cannot be read"));
         let (_folder, huge) = file(&"x".repeat(65_537));
         assert!(resolved(&huge).unwrap_err().contains("longer than"));
+    }
+
+    #[test]
+    fn a_place_is_vacant_until_something_stands_there() {
+        let vacant = |reference: &str| {
+            let env = |name: &str| (name == "SET").then(|| "value".to_owned());
+            Typed::from(reference).place().unwrap().is_vacant(&env)
+        };
+        let ((_a, full), (_b, empty)) = (file("x"), file(""));
+        assert!(vacant("env:UNSET") && vacant("file:/nowhere/at/all") && vacant(&empty));
+        assert!(!vacant("env:SET") && !vacant(&full) && !vacant("file:/"));
     }
 
     #[test]

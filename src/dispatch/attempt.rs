@@ -13,6 +13,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::{
     Leased, Runner, Shared, Slot,
     outcome::{Origin, Report},
+    ready::ready,
     retry,
 };
 use crate::{
@@ -25,6 +26,9 @@ const ERROR_LIMIT: usize = 1024;
 
 /// How long after its own deadline an action is taken to hang.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// What runs in circles is left alone for so long, by processes that do not know of it too.
+const LOOP: Duration = Duration::from_mins(1);
 
 /// How an attempt ended.
 enum Ending {
@@ -53,7 +57,7 @@ pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
         slot.unused();
         (verdict, None)
     } else {
-        attempt(&shared, runner, &claimed, slot).instrument(span).await
+        ready_or_not(&shared, runner, &claimed, leased.until, slot).instrument(span).await
     };
     let outcome = Outcome {
         id: claimed.id,
@@ -99,15 +103,34 @@ fn reason_not_to(
     None
 }
 
+/// Makes the attempt when everything for it is there; the lease must still outlast it then.
+async fn ready_or_not(
+    shared: &Shared,
+    runner: &Runner,
+    claimed: &Claimed,
+    until: Instant,
+    slot: Slot,
+) -> (Verdict, Option<Attempt>) {
+    let verdict = match ready(shared, runner, claimed, until).await {
+        Ok(job) => match reason_not_to(shared, runner, claimed, until) {
+            None => return attempt(shared, runner, claimed, &job, slot).await,
+            Some(verdict) => verdict,
+        },
+        Err(verdict) => verdict,
+    };
+    slot.unused();
+    (verdict, None)
+}
+
 async fn attempt(
     shared: &Shared,
     runner: &Runner,
     claimed: &Claimed,
+    job: &Job,
     slot: Slot,
 ) -> (Verdict, Option<Attempt>) {
-    let job = job(claimed);
     let started = Instant::now();
-    let perform = AssertUnwindSafe(runner.action.perform(&job)).catch_unwind();
+    let perform = AssertUnwindSafe(runner.action.perform(job)).catch_unwind();
     let ending = tokio::select! {
         done = tokio::time::timeout(runner.timeout + GRACE, perform) => match done {
             Ok(Ok(Ok(done))) => Ending::Done(done),
@@ -124,7 +147,7 @@ async fn attempt(
     let duration = started.elapsed();
     let (verdict, result, failure) = judge(shared, runner, claimed, slot, &ending);
     log(&verdict, &failure, claimed, shared, duration);
-    if matches!(verdict, Verdict::Skipped(_)) {
+    if matches!(result, "skipped" | "postponed") {
         return (verdict, None); // the destination was not asked
     }
     let metrics = &shared.metrics;
@@ -140,20 +163,6 @@ async fn attempt(
         answer: failure.answer,
     };
     (verdict, Some(attempt))
-}
-
-fn job(claimed: &Claimed) -> Job {
-    Job {
-        idempotency_key: claimed.idempotency_key,
-        route: claimed.route.clone(),
-        event_id: claimed.event.id,
-        event_type: claimed.event.event_type.clone(),
-        source: claimed.event.source.clone(),
-        received_at: claimed.event.received_at,
-        json: claimed.event.json.clone(),
-        attempt: claimed.tries + 1,
-        values: Arc::default(),
-    }
 }
 
 /// Decides what becomes of the delivery, and tells the breaker.
@@ -209,6 +218,22 @@ fn judge(
             slot.unused();
             (Verdict::Skipped(clean(reason)), "skipped", Failure::default())
         }
+        Ending::Failed(ActionError::Later { reason, what, wait }) => {
+            slot.unused();
+            shared.metrics.postponed.with([runner.name.as_str(), *reason]).increment(1);
+            let failure = Failure { what: what.clone(), ..Failure::default() };
+            (Verdict::Postponed(*wait), "postponed", failure)
+        }
+        Ending::Failed(ActionError::Loop(what)) => {
+            if shared.limits.pause(gate) {
+                error!(action = %runner.name,
+                    "paused: {what}; mend its routes (`ignore_actors = [\"self\"]`) and restart");
+            }
+            slot.unused();
+            shared.metrics.postponed.with([runner.name.as_str(), "loop"]).increment(1);
+            let failure = Failure { what: what.clone(), ..Failure::default() };
+            (Verdict::Postponed(LOOP), "postponed", failure)
+        }
         Ending::Panicked => {
             let failure = Failure { what: "the action panicked".to_owned(), ..Failure::default() };
             (retry(&failure), "failed", failure)
@@ -241,7 +266,7 @@ fn log(
             warn!(ms, error = %clean(&failure.what), again_ms, "failed; will be tried again");
         }
         Verdict::Dead(reason) => error!(ms, %reason, "dead"),
-        Verdict::Postponed(_) => info!(ms, "cut off by the stop; given back"),
+        Verdict::Postponed(_) => info!(ms, reason = %clean(&failure.what), "given back"),
         Verdict::Skipped(reason) => info!(ms, %reason, "skipped"),
         Verdict::Merged(into) => info!(ms, %into, "merged"),
         Verdict::Orphaned => {}
@@ -249,6 +274,6 @@ fn log(
 }
 
 /// A text that every store takes and every log shows in one line.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars().take(ERROR_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -10,6 +10,7 @@ pub mod breaker;
 mod claim;
 mod limits;
 mod outcome;
+mod ready;
 pub mod retry;
 
 use std::{
@@ -25,11 +26,12 @@ use tracing::warn;
 pub use limits::{Limits, Slot};
 
 use crate::{
-    action::{Action, TemplateProblem},
+    action::{Action, TemplateProblem, attio::Access},
     config,
+    enrich::Enrich,
     name::ActionName,
-    routing::RouteTable,
-    store::{Claimed, Lane},
+    routing::{Needs, RouteTable},
+    store::{Claimed, Desk, Lane},
     telemetry::Metrics,
 };
 use outcome::Report;
@@ -47,6 +49,8 @@ struct Shared {
     runners: Vec<Runner>,
     gates: HashMap<ActionName, usize>,
     routes: Arc<RouteTable>,
+    enrich: Enrich,
+    desk: Desk,
     reports: mpsc::Sender<Report>,
     attempts: TaskTracker,
     cut_off: CancellationToken,
@@ -59,6 +63,7 @@ struct Runner {
     action: Action,
     timeout: Duration,
     retry: config::Retry,
+    needs: Needs,
 }
 
 /// A delivery that is leased to this process.
@@ -87,15 +92,20 @@ impl Dispatch {
         routes: Arc<RouteTable>,
         claim_lane: Lane,
         outcome_lane: Lane,
+        (enrich, desk): (Enrich, Desk),
         metrics: Arc<Metrics>,
     ) -> Result<(Self, Loops), TemplateProblem> {
+        let client = enrich.client().cloned();
+        let access = client.map(|client| Access { client, catalog: enrich.catalog().clone() });
         let runners = config
             .actions
             .iter()
             .map(|action| {
+                let built = Action::build(action, access.as_ref())?;
                 Ok(Runner {
                     name: action.name.clone(),
-                    action: Action::build(action)?,
+                    needs: built.needs(),
+                    action: built,
                     timeout: action.timeout,
                     retry: action.retry,
                 })
@@ -111,6 +121,8 @@ impl Dispatch {
             runners,
             gates,
             routes,
+            enrich,
+            desk,
             reports,
             attempts: TaskTracker::new(),
             cut_off: CancellationToken::new(),

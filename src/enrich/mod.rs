@@ -27,7 +27,7 @@ use crate::{
     job::Values,
     name::SourceName,
     routing::Needs,
-    store::{Desk, Snapshot, SnapshotKind},
+    store::{Desk, Snapshot, SnapshotKind, StoreError},
     telemetry::error_text,
 };
 use away::Away;
@@ -38,7 +38,7 @@ use thing::{Found, Owner, Thing};
 const SOON: Duration = Duration::from_secs(1);
 
 /// A token that may not look is asked again after so long: somebody has to mend it.
-const DENIED: Duration = Duration::from_secs(60);
+const DENIED: Duration = Duration::from_mins(1);
 
 /// Looks things up. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -66,8 +66,10 @@ pub struct About<'a> {
     pub json: &'a [u8],
     /// The source of its message.
     pub source: &'a SourceName,
-    /// When its message arrived; of several that were merged, the first one's.
+    /// When its message arrived.
     pub received_at: OffsetDateTime,
+    /// When the first of the messages arrived that it stands for.
+    pub since: OffsetDateTime,
     /// The attributes that changed: its own, and those of events that were merged into it.
     pub changed: &'a [String],
 }
@@ -114,6 +116,12 @@ impl Enrich {
         }))
     }
 
+    /// The process's one way to Attio, where there is one.
+    #[must_use]
+    pub fn client(&self) -> Option<&Client> {
+        self.0.client.as_ref()
+    }
+
     /// What the workspace calls things, as far as is known.
     #[must_use]
     pub fn catalog(&self) -> &catalog::Shared {
@@ -132,8 +140,10 @@ impl Enrich {
         let kinds = kinds(needs);
         let keeps = !self.0.forgetful.contains(about.source);
         if keeps {
-            let kept = self.0.desk.snapshots(about.id).await.map_err(away_store)?;
-            kept.iter().for_each(|snapshot| place(&mut values, snapshot));
+            let kept = self.0.desk.snapshots(about.id).await.map_err(|error| away_store(&error))?;
+            for snapshot in &kept {
+                place(&mut values, snapshot);
+            }
         }
         let mut found = Vec::new();
         for kind in kinds {
@@ -150,8 +160,10 @@ impl Enrich {
         }
         if keeps && !found.is_empty() {
             // Another route's look-up may have been kept first: all see the same.
-            let standing = self.0.desk.keep(found).await.map_err(away_store)?;
-            standing.iter().for_each(|snapshot| place(&mut values, snapshot));
+            let standing = self.0.desk.keep(found).await.map_err(|error| away_store(&error))?;
+            for snapshot in &standing {
+                place(&mut values, snapshot);
+            }
         }
         Ok(values)
     }
@@ -228,7 +240,7 @@ impl Enrich {
             // Attio keeps no history of attributes that it fills itself: what it was is not known.
             let former = match self.board(history, about.received_at).await {
                 Ok((_, history)) => match history.as_ref() {
-                    Some(Value::Array(items)) => value::former(items, about.received_at),
+                    Some(Value::Array(items)) => value::former(items, about.since),
                     _ => Value::Null,
                 },
                 Err(Setback::Never(_)) => Value::Null,
@@ -292,8 +304,8 @@ fn workspace(catalog: &Catalog) -> Value {
     })
 }
 
-fn away_store(error: crate::store::StoreError) -> Setback {
-    Setback::Later { reason: "store", what: error_text(&error), wait: SOON }
+fn away_store(error: &StoreError) -> Setback {
+    Setback::Later { reason: "store", what: error_text(error), wait: SOON }
 }
 
 fn kinds(needs: Needs) -> impl Iterator<Item = SnapshotKind> {

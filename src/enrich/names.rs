@@ -22,10 +22,10 @@ use crate::{
 };
 
 /// Learning takes so long at the most.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Names are learnt again after so long even if nobody asks.
-const STALE: Duration = Duration::from_secs(60 * 60);
+const STALE: Duration = Duration::from_hours(1);
 
 /// However often they are asked for, they are learnt at most so often.
 const APART: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ const APART: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(10);
 
 /// The longest pause between two tries while Attio is away.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Which objects' and lists' attributes are always learnt: those that routes name.
 #[derive(Debug, Clone, Default)]

@@ -138,6 +138,7 @@ impl Intake {
             self.metrics.missing_key.with([source]).increment(1);
         }
         let planned = plan::plan(&message, &self.routes, &self.catalog.current());
+        let renames = planned.events.iter().any(|event| event.event.is_about_names());
         let refused = Taken {
             result: Err(Unavailable),
             message: planned.id,
@@ -149,7 +150,12 @@ impl Intake {
             return refused;
         }
         let result = match tokio::time::timeout_at(deadline.into(), answered).await {
-            Ok(Ok(receipt)) => Ok(receipt),
+            Ok(Ok(receipt)) => {
+                if renames && receipt == Receipt::Accepted {
+                    self.catalog.ask(None);
+                }
+                Ok(receipt)
+            }
             Ok(Err(_)) | Err(_) => Err(Unavailable),
         };
         Taken { result, ..refused }

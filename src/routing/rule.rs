@@ -1,10 +1,10 @@
 //! One route, compiled: what it asks for, and by what its deliveries are told apart.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sha2::{Digest, Sha256};
 
-use super::TypePattern;
+use super::{Condition, TypePattern};
 use crate::{
     attio::event::Event,
     config::{ActorPattern, Debounce, Name, OrderBy, Route},
@@ -22,7 +22,7 @@ pub struct Rule {
     pub(super) ignore_actors: Vec<ActorPattern>,
     pub(super) to: Vec<ActionName>,
     order_by: OrderBy,
-    when: Option<String>,
+    when: Option<Arc<Condition>>,
     debounce: Option<Debounce>,
     reconcile: bool,
 }
@@ -68,9 +68,9 @@ impl Rule {
         &self.changed
     }
 
-    /// Its condition on values, as it was typed.
+    /// Its condition on values.
     #[must_use]
-    pub fn when(&self) -> Option<&str> {
+    pub fn when(&self) -> Option<&Condition> {
         self.when.as_deref()
     }
 

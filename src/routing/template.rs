@@ -13,7 +13,8 @@
 //! - It prints as nothing: an empty date is a fact and no reason to withhold a message. Who wants
 //!   a word there writes `{{ record.close_date|default("no date") }}`; as JSON it is `null`.
 //! - `<`, `>`, `<=`, `>=` and arithmetic with it, or with an undefined value, end the rendering as
-//!   [`Kind::Empty`]. So do `abs`, `round`, `sum`, and `int` and `float` without a default.
+//!   [`Kind::Empty`]. So do `abs`, `round`, `sum`, `min`, `max`, and `int` and `float` without a
+//!   default.
 //! - Only numbers with numbers and texts with texts can be put in order; dates are texts that
 //!   order as they should.
 //!
@@ -28,7 +29,7 @@
 //!
 //! The engine has neither these rules nor a place to hang them in: it orders `none < 1000` by
 //! kind, and its operators cannot be replaced. So a template's tree is written anew with filters
-//! of ours in the place of operators ([`rewrite`]), and the engine compiles and runs what was
+//! of ours in the place of operators (`rewrite.rs`), and the engine compiles and runs what was
 //! written. Filters meet the values themselves, in every branch, loop and macro, which no check of
 //! the values beforehand could promise; and places, limits and escaping stay the engine's.
 

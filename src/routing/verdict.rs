@@ -19,6 +19,8 @@ pub enum Judged {
     Unwanted(String),
     /// That cannot be told yet: what is not known.
     Unknown(String),
+    /// That can never be told: the names are another workspace's than the event.
+    Foreign(String),
 }
 
 /// What one route makes of an event.
@@ -53,6 +55,10 @@ impl Rule {
             return Judged::Unwanted(self.why_not(*filter, event, catalog));
         }
         match found.iter().find(|(_, held)| held.is_none()) {
+            Some(_) if is_foreign(event, catalog) => Judged::Foreign(format!(
+                "the event is of the workspace {}, the token of another",
+                or_none(event.workspace_id.as_deref())
+            )),
             Some((filter, _)) => Judged::Unknown(self.not_known(*filter, event, catalog)),
             None => Judged::Wanted,
         }
@@ -110,12 +116,6 @@ impl Rule {
     }
 
     fn not_known(&self, filter: Filter, event: &Event, catalog: &Catalog) -> String {
-        if filter != Filter::IgnoreActors && is_foreign(event, catalog) {
-            return format!(
-                "the event is of the workspace {}, the token of another",
-                or_none(event.workspace_id.as_deref())
-            );
-        }
         match filter {
             Filter::On => "its type".to_owned(),
             Filter::Object => format!("which object `{}` is", self.wants(filter)),

@@ -29,7 +29,6 @@ enum Question {
 
 impl Desk {
     /// A desk, and the loop behind it, which ends when every clone is gone.
-    #[must_use]
     pub fn new(lane: Lane) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (ask, questions) = mpsc::channel(QUEUE);
         (Self(ask), answer(lane, questions))

@@ -110,6 +110,8 @@ metrics! {
     attio_requests: Counter = "attio_requests_total" ["result"];
     /// How long requests to Attio waited for its limits.
     attio_wait_seconds: Histogram = "attio_wait_seconds" [];
+    /// 1 for the status that Attio tells of a source's webhook (active, degraded, inactive, missing, unknown), 0 for the others.
+    webhook_status: Gauge = "webhook_status" ["source", "status"];
     /// 1, with the version that runs.
     build_info: Gauge = "build_info" ["version"];
 }

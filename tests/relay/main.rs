@@ -19,3 +19,4 @@ mod metrics;
 mod routes;
 mod store;
 mod support;
+mod webhooks;

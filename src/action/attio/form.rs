@@ -121,7 +121,8 @@ impl Form {
             Self::Record { object, matching, values } => {
                 let values = values.write(job)?;
                 if values[matching].as_array().is_none_or(Vec::is_empty) {
-                    let what = format!("there is nothing to find a record by: `{matching}` is empty");
+                    let what =
+                        format!("there is nothing to find a record by: `{matching}` is empty");
                     return Err(ActionError::Skipped(what));
                 }
                 Write::Record { object, matching, values }
@@ -131,11 +132,9 @@ impl Form {
                 values: values.write(job)?,
                 update: *update,
             },
-            Self::Entry { list, place, values } => Write::Entry {
-                list,
-                record: place.need(job, event)?,
-                values: values.write(job)?,
-            },
+            Self::Entry { list, place, values } => {
+                Write::Entry { list, record: place.need(job, event)?, values: values.write(job)? }
+            }
             Self::Note { place, title, content, format } => {
                 let record = place.need(job, event)?;
                 let data = json!({
@@ -171,9 +170,9 @@ fn task(
     deadline: Option<&Text>,
     assignees: &[Text],
 ) -> Result<Value, ActionError> {
-    let links = record.iter().map(|record| {
-        json!({"target_object": record.object, "target_record_id": record.id})
-    });
+    let links = record
+        .iter()
+        .map(|record| json!({"target_object": record.object, "target_record_id": record.id}));
     let deadline = deadline.map(|text| text.write(job)).transpose()?;
     let mut members = Vec::new();
     for text in assignees {
@@ -197,13 +196,23 @@ fn task(
 }
 
 impl Write<'_> {
-    /// What is written to, told apart from all others; no text that people wrote, but for the
-    /// value that a record is found by.
+    /// What is written to, told apart from all others.
+    pub(super) fn key(&self) -> String {
+        let subject = self.subject();
+        match self {
+            Self::Record { matching, values, .. } => format!("{subject} {}", values[matching]),
+            Self::Update { .. }
+            | Self::Entry { .. }
+            | Self::Note { .. }
+            | Self::Task { .. }
+            | Self::Comment { .. } => subject,
+        }
+    }
+
+    /// The same in words, without what people wrote.
     pub(super) fn subject(&self) -> String {
         match self {
-            Self::Record { object, matching, values } => {
-                format!("{object} by {matching} {}", values[matching])
-            }
+            Self::Record { object, matching, .. } => format!("a record of {object} by {matching}"),
             Self::Update { record, .. } => record.to_string(),
             Self::Entry { list, record, .. } => format!("{list} of {record}"),
             Self::Note { record, .. } => format!("notes of {record}"),

@@ -2,10 +2,9 @@
 //!
 //! A record by a unique attribute, an update and a list entry are written by calls that do the
 //! same when they are repeated. A note, a task and a comment are not: Attio takes no idempotency
-//! key for them. After a lost answer they are not sent again within the attempt; the next attempt
-//! looks whether a note or a task of its own is there already. Accepted: a comment may come twice
-//! after a lost answer, and so may a note or a task whose process was killed before it could write
-//! down that it had tried.
+//! key for them. After a lost answer they are not sent again within the attempt, but the delivery
+//! is tried again: a duplicate beats a loss. A note or a task that holds the event's id is looked
+//! for before it is written; accepted: any other, and every comment, may come twice.
 
 mod form;
 mod loops;
@@ -13,7 +12,7 @@ mod made;
 mod place;
 mod value;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use arc_swap::Guard;
 use tokio::time::Instant;
@@ -97,13 +96,12 @@ impl Attio {
         self.check_workspace(&event, &catalog)?;
         let write = self.form.write(job, &event)?;
         self.check_loop(job, &event, &catalog, &write)?;
-        if job.attempt > 1 && self.is_made(job, &catalog, &write, deadline).await? {
+        let client = &self.access.client;
+        if made::is_made(client, &write, job, deadline).await.map_err(explain)? {
             return Ok(Done::default());
         }
-        match write.send(&self.access.client, deadline).await {
-            Ok(()) => Ok(Done { status: Some(200) }),
-            Err(error) => Err(explain(error)),
-        }
+        write.send(client, deadline).await.map_err(explain)?;
+        Ok(Done { status: Some(200) })
     }
 
     /// Ids of one workspace mean nothing, or something else, in another.
@@ -131,29 +129,17 @@ impl Attio {
         write: &Write<'_>,
     ) -> Result<(), ActionError> {
         let (kind, id) = (event.actor_type.as_deref(), event.actor_id.as_deref());
+        let now = Instant::now().into_std();
         if catalog.is_self(kind, id) != Some(true)
-            || self.loops.admits(&write.subject(), job.idempotency_key, std::time::Instant::now())
+            || self.loops.admits(&write.key(), job.idempotency_key, now)
         {
             return Ok(());
         }
         Err(ActionError::Loop(format!(
-            "it writes {} again and again because of its own writes, more than {} times in a \
-             minute",
+            "its own writes made it write {} {} times within a minute",
             write.subject(),
             self.loops.limit(),
         )))
-    }
-
-    /// Whether an earlier attempt of this delivery did it after all.
-    async fn is_made(
-        &self,
-        job: &Job,
-        catalog: &Arc<Catalog>,
-        write: &Write<'_>,
-        deadline: Instant,
-    ) -> Result<bool, ActionError> {
-        let found = made::find(&self.access.client, write, job, catalog, deadline).await;
-        found.map_err(explain)
     }
 }
 
@@ -165,7 +151,6 @@ fn event(job: &Job) -> Result<Event, ActionError> {
 
 /// What Attio's answer means for the delivery.
 fn explain(error: ApiError) -> ActionError {
-    let message = error.message();
     let status = error.status();
     match error {
         // Nothing was sent: our own share of Attio's limits is used up.
@@ -182,8 +167,9 @@ fn explain(error: ApiError) -> ActionError {
             let what = format!("{what}; the token must be replaced or given the scopes");
             ActionError::Retry(Failure { what, status, answer, ..Failure::default() })
         }
+        // Attio's own sentence is in the answer: it may quote what people wrote, and `what` gets
+        // into the log.
         ApiError::Refused { what, answer, .. } => {
-            let what = message.map_or(what.clone(), |message| format!("{what}: {message}"));
             ActionError::Refused(Failure { what, status, answer, ..Failure::default() })
         }
     }

@@ -44,9 +44,9 @@ impl Values {
     pub(super) fn write(&self, job: &Job) -> Result<Value, ActionError> {
         let one = |(name, source): &(String, Source)| {
             let mut list = Vec::new();
-            source.write(job, &mut list).map_err(|error| {
-                ActionError::of_template(&format!("`{name}`"), &error)
-            })?;
+            source
+                .write(job, &mut list)
+                .map_err(|error| ActionError::of_template(&format!("`{name}`"), &error))?;
             Ok((name.clone(), Value::Array(list)))
         };
         Ok(Value::Object(self.0.iter().map(one).collect::<Result<_, _>>()?))
@@ -159,7 +159,10 @@ mod tests {
                 json!({"type": "workspace-member", "id": "m"}),
                 json!({"referenced_actor_type": "workspace-member", "referenced_actor_id": "m"}),
             ),
-            (json!({"first_name": "A", "last_name": "B"}), json!({"first_name": "A", "last_name": "B"})),
+            (
+                json!({"first_name": "A", "last_name": "B"}),
+                json!({"first_name": "A", "last_name": "B"}),
+            ),
         ] {
             assert_eq!(written(json!([plain])), [expected]);
         }

@@ -24,7 +24,10 @@ use uuid::Uuid;
 use super::{ActionError, Done, Failure, Job, TemplateProblem, mask::Mask};
 use crate::{
     config::{self, PostgresAction},
-    routing::template::{Content, NAMES, ValueTemplate},
+    routing::{
+        Needs,
+        template::{Content, NAMES, ValueTemplate},
+    },
 };
 use connection::Connections;
 use failure::Trouble;
@@ -62,9 +65,10 @@ impl Postgres {
         postgres.columns.iter().filter_map(|column| compile(column).err()).collect()
     }
 
-    /// The templates of the columns' values.
-    pub fn templates(&self) -> impl Iterator<Item = &ValueTemplate> {
-        self.templates.iter().map(|(_, template)| template)
+    /// What the columns' templates need to have looked up.
+    pub(super) fn needs(&self) -> Needs {
+        let needs = self.templates.iter().map(|(_, template)| template.template().needs());
+        needs.fold(Needs::default(), |all, needs| all | needs)
     }
 
     /// Connects and looks whether table, columns, key and rights are as the action needs them.
@@ -103,10 +107,8 @@ impl Postgres {
 
     fn row(&self, job: &Job) -> Result<Vec<Content>, ActionError> {
         let value = |(column, template): &(String, ValueTemplate)| {
-            template.value(job).map_err(|error| {
-                let what = format!("the template of the column `{column}`: {error}");
-                ActionError::Refused(Failure { what, ..Failure::default() })
-            })
+            let content = template.value(job);
+            content.map_err(|error| ActionError::of_template(&format!("`{column}`"), &error))
         };
         self.templates.iter().map(value).collect()
     }

@@ -4,7 +4,7 @@ use super::{Check, name::attio_name};
 use crate::config::{
     document::Place,
     file::{self, Form, Given, Multiselect, NoteFormat},
-    meant::{AttioAction, AttioWrite, AttioValue, Name, Target},
+    meant::{AttioAction, AttioValue, AttioWrite, Name, Target},
 };
 
 /// Own writes to one record in a minute that are no loop yet.
@@ -183,9 +183,8 @@ fn given(
     typed: &file::AttioAction,
 ) -> Vec<(Name, AttioValue)> {
     let at = place.key("values");
-    let one = |(name, given): (&String, &Given)| {
-        (attio_name(check, &at.key(name), name), content(given))
-    };
+    let one =
+        |(name, given): (&String, &Given)| (attio_name(check, &at.key(name), name), content(given));
     typed.values.iter().map(one).collect()
 }
 

@@ -33,15 +33,17 @@ mod slack;
 mod source;
 mod store;
 
-/// Checks what was typed; whether it may be used, the report says.
+/// Checks what was typed; whether it may be used, the report says. With `is_before_secrets` the
+/// sources' signing secrets may not be there yet.
 #[must_use]
 pub fn check(
     typed: &file::File,
     document: &Document<'_>,
     outside: &Outside<'_>,
+    is_before_secrets: bool,
     report: &mut Report,
 ) -> Config {
-    let mut check = Check { document, outside, report };
+    let mut check = Check { document, outside, is_before_secrets, report };
     let worker = worker(&typed.worker);
     let config = Config {
         server: server::server(&mut check, &typed.server),
@@ -66,6 +68,8 @@ pub fn check(
 struct Check<'c, 't> {
     document: &'c Document<'t>,
     outside: &'c Outside<'c>,
+    /// Signing secrets may not be there yet.
+    is_before_secrets: bool,
     report: &'c mut Report,
 }
 

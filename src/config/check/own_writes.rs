@@ -73,7 +73,8 @@ fn is_another(wanted: Option<&Name>, written: Option<&Name>) -> bool {
 
 /// The route waits for changes of some attributes, and none of them is written.
 fn changes_others(wanted: &[Name], written: &[(Name, AttioValue)]) -> bool {
-    let is_written = |wanted: &Name| !written.iter().all(|(name, _)| is_another(Some(wanted), Some(name)));
+    let is_written =
+        |wanted: &Name| !written.iter().all(|(name, _)| is_another(Some(wanted), Some(name)));
     !wanted.is_empty() && !written.is_empty() && !wanted.iter().any(is_written)
 }
 

@@ -59,10 +59,12 @@ fn source(check: &mut Check<'_, '_>, place: &Place, typed: &file::Source) -> Opt
         check_path(check, &place.key("path"), path);
     }
     let secrets = secrets.map(|typed| signing_secrets(check, &place.key("secrets"), typed));
+    let places = typed.secrets.iter().flatten().filter_map(|typed| typed.0.place());
     Some(meant::Source {
         name: name?.as_str().into(),
         path: path?.clone(),
         secrets: secrets?,
+        places: places.collect(),
         keep_values: typed.keep_values.unwrap_or(true),
     })
 }
@@ -92,6 +94,10 @@ fn signing_secrets(
     }
     let mut secrets = Vec::new();
     for (index, typed) in typed.iter().enumerate() {
+        let vacant = || typed.0.place().is_some_and(|place| place.is_vacant(check.outside.env));
+        if check.is_before_secrets && vacant() {
+            continue;
+        }
         let Some(secret) = check.secret(&place.index(index), typed) else {
             continue;
         };

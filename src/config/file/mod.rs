@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::action::{
-    Action, Attio as AttioAction, Form, Given, Http, Log, Method, Multiselect, NoteFormat, Postgres,
-    Retry, Slack,
+    Action, Attio as AttioAction, Form, Given, Http, Log, Method, Multiselect, NoteFormat,
+    Postgres, Retry, Slack,
 };
 use super::{
     secret::{Reference, ReferenceOrText},

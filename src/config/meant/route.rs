@@ -1,8 +1,11 @@
 //! A rule as it is meant: names told apart into ids and slugs, waits as durations.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::name::{ActionName, RouteName};
+use crate::{
+    name::{ActionName, RouteName},
+    routing::Condition,
+};
 
 /// `[[routes]]`: which events go to which actions.
 #[derive(Debug, Clone)]
@@ -17,8 +20,8 @@ pub struct Route {
     pub list: Option<Name>,
     /// Attributes, any of which must have changed; empty for all.
     pub changed: Vec<Name>,
-    /// A condition on values, as it was typed.
-    pub when: Option<String>,
+    /// A condition on values.
+    pub when: Option<Arc<Condition>>,
     /// Actors whose events the route leaves alone.
     pub ignore_actors: Vec<ActorPattern>,
     /// What its deliveries are kept in order by.

@@ -114,7 +114,9 @@ impl Reader<'_, '_> {
         let at = self.document.span_of(&place.key("kind"));
         if LATER_KINDS.contains(&kind) {
             let message = format!("actions of kind `{kind}` are not in this version yet");
-            self.report.error(at, message).help("this version has http, slack, postgres, attio and log");
+            self.report
+                .error(at, message)
+                .help("this version has http, slack, postgres, attio and log");
         } else {
             self.report
                 .error(at, format!("unknown kind of action `{kind}`"))

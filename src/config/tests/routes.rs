@@ -109,7 +109,7 @@ fn slugs_self_and_conditions_come_out_as_they_are_meant() {
     assert_eq!(route.list, Some(Name::Slug("Sales_Pipeline-2".to_owned())));
     assert_eq!(route.changed, [Name::Slug("stage".to_owned())]);
     assert_eq!(route.ignore_actors, [ActorPattern::Own]);
-    assert_eq!(route.when.as_deref(), Some("record.stage == \"Won\""));
+    assert_eq!(route.when.as_ref().map(|when| when.source()), Some("record.stage == \"Won\""));
     assert!(route.reconcile && route.allow_loop);
 }
 

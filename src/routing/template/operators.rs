@@ -1,17 +1,17 @@
 //! The operators of the language with the rules for empty values, as filters.
 //!
 //! The engine orders values of different kinds by their kind (`none < 1000` is true) and tells
-//! an impossible operation by a text only. So [`super::rewrite`] puts these filters where a
+//! an impossible operation by a text only. So `rewrite.rs` puts these filters where a
 //! template has operators. Their names start with a dot, which no template can write.
 
 use std::cmp::Ordering;
 
 use minijinja::{
-    Environment, Error, ErrorKind, Value,
-    value::{Rest, ValueKind},
+    Environment, Error, ErrorKind, State, Value, filters,
+    value::{Kwargs, Rest, ValueKind},
 };
 
-use super::names;
+use super::{names, strict};
 
 /// `object`, `key` and, for what a record itself must have, the record's name.
 pub(super) const ATTRIBUTE: &str = ".attribute";
@@ -72,11 +72,19 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter(TEXTS, texts);
     environment.add_filter(MEMBERS, |value: &Value| none_as(value, Vec::<Value>::new()));
     environment.add_filter("aslist", as_list);
-    environment.add_filter("lenient default", minijinja::filters::default);
+    environment.add_filter("lenient default", filters::default);
     environment.add_filter("default", default);
     environment.add_filter("d", default);
-    environment.add_filter("lenient sum", minijinja::filters::sum);
-    environment.add_filter("sum", sum);
+    environment.add_filter("lenient sum", filters::sum);
+    environment.add_filter("sum", of_numbers("lenient sum"));
+    environment.add_filter("lenient min", filters::min);
+    environment.add_filter("min", of_numbers("lenient min"));
+    environment.add_filter("lenient max", filters::max);
+    environment.add_filter("max", of_numbers("lenient max"));
+    environment.add_filter("lenient int", filters::int);
+    environment.add_filter("int", to_number("lenient int"));
+    environment.add_filter("lenient float", filters::float);
+    environment.add_filter("float", to_number("lenient float"));
     for (name, operator) in ORDERING_TESTS {
         environment.add_test(name, move |left: &Value, right: &Value| {
             holds(left, "the value", operator, right, "the other value")
@@ -103,19 +111,22 @@ fn unknown_attribute(object: &Value, key: &Value, of: &str) -> Problem {
 }
 
 fn compare(arguments: &[Value]) -> Result<bool, Error> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let [first, first_text, rest @ ..] = arguments else {
         return Err(ErrorKind::MissingArgument.into());
     };
     let (mut left, mut left_text) = (first, first_text);
     for comparison in rest.chunks_exact(3) {
         let [operator, right, right_text] = comparison else { break };
-        if !holds(left, &text(left_text), &text(operator), right, &text(right_text))? {
+        if !holds(left, text(left_text), text(operator), right, text(right_text))? {
             return Ok(false);
         }
         (left, left_text) = (right, right_text);
     }
     Ok(true)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 fn holds(
@@ -170,7 +181,7 @@ fn contains(container: &Value, value: &Value) -> Result<bool, Error> {
     match container.kind() {
         ValueKind::None => Ok(false),
         ValueKind::String => {
-            let text = container.as_str().unwrap_or_default();
+            let text = text(container);
             match value.as_str() {
                 Some(part) => Ok(text.contains(part)),
                 None if value.is_none() => Ok(false),
@@ -215,23 +226,35 @@ fn as_list(value: &Value) -> Result<Value, Error> {
 
 /// What stands for an empty value: `none` is one, which the engine does not think.
 fn default(
-    state: &mut minijinja::State,
-    value: &Value,
+    state: &mut State,
+    value: Value,
     arguments: Rest<Value>,
+    named: Kwargs,
 ) -> Result<Value, Error> {
-    let value = if value.is_none() { Value::UNDEFINED } else { value.clone() };
-    let all: Vec<Value> = std::iter::once(value).chain(arguments.0).collect();
-    state.apply_filter("lenient default", &all)
+    let value = if value.is_none() { Value::UNDEFINED } else { value };
+    strict::apply(state, "lenient default", value, arguments, named)
 }
 
-fn sum(
-    state: &mut minijinja::State,
-    values: &Value,
-    arguments: Rest<Value>,
-) -> Result<Value, Error> {
-    for value in values.try_iter()? {
-        present(&value, "a value of the sum")?;
+/// A filter of several numbers, none of which may be empty.
+fn of_numbers(
+    lenient: &'static str,
+) -> impl Fn(&mut State, Value, Rest<Value>, Kwargs) -> Result<Value, Error> + Send + Sync {
+    move |state, values, arguments, named| {
+        for value in values.try_iter().into_iter().flatten().filter(Value::is_none) {
+            present(&value, "one of the values")?;
+        }
+        strict::apply(state, lenient, values, arguments, named)
     }
-    let all: Vec<Value> = std::iter::once(values.clone()).chain(arguments.0).collect();
-    state.apply_filter("lenient sum", &all)
+}
+
+/// A filter that makes a number, of an empty value only where the template says which.
+fn to_number(
+    lenient: &'static str,
+) -> impl Fn(&mut State, Value, Rest<Value>, Kwargs) -> Result<Value, Error> + Send + Sync {
+    move |state, value, arguments, named| {
+        if arguments.is_empty() && !named.has("default") {
+            present(&value, "the value")?;
+        }
+        strict::apply(state, lenient, value, arguments, named)
+    }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, Value, filters,
-    value::{Rest, ValueKind},
+    value::{Kwargs, Rest, ValueKind},
 };
 
 use super::{Kind, TemplateError, operators::Problem, program::FUEL};
@@ -51,11 +51,27 @@ pub(super) fn install(environment: &mut Environment<'static>) {
 
 fn strict(
     lenient: &'static str,
-) -> impl Fn(&mut State, Rest<Value>) -> Result<Value, Error> + Send + Sync {
-    move |state, values| {
-        values.0.iter().try_for_each(|value| refuse_undefined(value, 0))?;
-        state.apply_filter(lenient, &values.0)
+) -> impl Fn(&mut State, Value, Rest<Value>, Kwargs) -> Result<Value, Error> + Send + Sync {
+    move |state, value, arguments, named| {
+        refuse_undefined(&value, 0)?;
+        arguments.iter().try_for_each(|argument| refuse_undefined(argument, 0))?;
+        refuse_undefined(&Value::from(named.clone()), 0)?;
+        apply(state, lenient, value, arguments, named)
     }
+}
+
+/// Applies the engine's own filter to what one of ours was given.
+pub(super) fn apply(
+    state: &mut State,
+    lenient: &str,
+    value: Value,
+    arguments: Rest<Value>,
+    named: Kwargs,
+) -> Result<Value, Error> {
+    let has_named = named.args().next().is_some();
+    let named = has_named.then(|| Value::from(named));
+    let all: Vec<Value> = std::iter::once(value).chain(arguments.0).chain(named).collect();
+    state.apply_filter(lenient, &all)
 }
 
 /// How much a run has written, in bytes.

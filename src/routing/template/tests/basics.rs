@@ -70,6 +70,7 @@ fn an_undefined_value_is_an_error_at_its_place() {
         "ab\n  {{ event.nope|e }}",
         "ab\n  {{ event.nope == 1 }}",
         "ab\n  {{ [1]|join(event.nope) }}",
+        "ab\n  {{ [1]|join(d=event.nope) }}",
         "ab\n  {{ event.nope|groupby('x') }}",
         "ab\n  {{ event.nope|chain([1])|list }}",
     ] {
