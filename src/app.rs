@@ -26,6 +26,8 @@ use crate::{
     attio::{
         catalog,
         client::{Client, ClientProblem},
+        subscription::Target,
+        watch,
     },
     config::Config,
     dispatch::Dispatch,
@@ -205,7 +207,7 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
     let client =
         config.attio.as_ref().map(|it| Client::new(it, Arc::clone(&metrics))).transpose()?;
     let (desk, answering) = Desk::new(store.lane(LaneKind::Look, QUEUE_DEADLINE));
-    let enrich = Enrich::new(&config, client, catalog.clone(), desk.clone());
+    let enrich = Enrich::new(&config, client.clone(), catalog.clone(), desk.clone());
     let names = enrich.names(&config);
     let (dispatch, loops) = Dispatch::new(
         &config,
@@ -247,6 +249,11 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
     tasks.spawn("claim", after(prepared.clone(), ends.claims.clone(), claiming));
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
+    if let (Some(client), Some(url)) = (client, &config.server.public_url) {
+        let targets = config.sources.iter().map(|source| Target::new(url, source)).collect();
+        let (metrics, end) = (Arc::clone(&metrics), ends.rest.clone());
+        tasks.spawn("webhooks", watch::watch(client, targets, watch::EVERY, metrics, end));
+    }
     if let Some(names) = names {
         let learning = names.run(ends.rest.clone());
         tasks.spawn("names", after(prepared.clone(), ends.rest.clone(), learning));

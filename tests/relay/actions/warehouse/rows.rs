@@ -132,7 +132,7 @@ async fn a_value_that_is_missing_in_the_event_is_refused_before_anything_is_sent
     let warehouse = Warehouse::with("CREATE TABLE people (id text)").await;
     let action = warehouse.action(&[("id", "{{ event.nope }}")], &[]);
     let failure = refused(perform(&action, &json!({})).await);
-    assert!(failure.what.starts_with("the template of the column `id`: line 1"), "{failure:?}");
+    assert!(failure.what.starts_with("the `id` template: line 1"), "{failure:?}");
     assert!(failure.what.contains("undefined"), "{failure:?}");
 }
 
