@@ -173,6 +173,7 @@ impl Shared {
 
     /// Shows another one from now on, for which Attio was asked at `learnt_at`. Not one that is
     /// older than a doubt: then the one that is shown stays. Says whether it did.
+    #[must_use]
     pub fn replace(&self, catalog: Catalog, learnt_at: OffsetDateTime) -> bool {
         let questions = self.questions();
         let is_newer = questions.doubted_at.is_none_or(|doubted_at| doubted_at < learnt_at);
@@ -191,12 +192,14 @@ impl Shared {
         let mut catalog = Catalog::clone(&self.current());
         match event.holder() {
             Some(Holder::Object(id)) => {
-                let it = catalog.objects.iter_mut().find(|one| one.id == id);
-                it.into_iter().for_each(|one| one.attributes = None);
+                if let Some(it) = catalog.objects.iter_mut().find(|one| one.id == id) {
+                    it.attributes = None;
+                }
             }
             Some(Holder::List(id)) => {
-                let it = catalog.lists.iter_mut().find(|one| one.id == id);
-                it.into_iter().for_each(|one| one.attributes = None);
+                if let Some(it) = catalog.lists.iter_mut().find(|one| one.id == id) {
+                    it.attributes = None;
+                }
             }
             None => catalog.lists.clear(),
         }

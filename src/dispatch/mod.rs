@@ -12,6 +12,7 @@ mod limits;
 mod outcome;
 mod ready;
 pub mod retry;
+mod together;
 
 use std::{
     collections::HashMap,

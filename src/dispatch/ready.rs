@@ -9,27 +9,26 @@ use std::{
 };
 
 use time::OffsetDateTime;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
-use super::{Runner, Shared, attempt::clean};
+use super::{Runner, Shared, attempt::clean, together::debounced};
 use crate::{
     action::Job,
     attio::{envelope::Envelope, event::Event},
     enrich::{About, Setback},
     job::Values,
     routing::{Judged, Needs, Rule, condition},
-    store::{Change, Claimed, Merged, Verdict},
-    telemetry::error_text,
+    store::{Claimed, Verdict},
 };
 
 /// A delivery that waits for something of our own is looked at again after so long.
-const SOON: Duration = Duration::from_secs(1);
+pub(super) const SOON: Duration = Duration::from_secs(1);
 
 /// A delivery that waits for Attio is looked at again the more seldom the older it is, up to this.
 const SELDOM: Duration = Duration::from_mins(1);
 
 /// The attributes that changed, over all events that a delivery stands for, each since when.
-type Changed = Vec<(String, OffsetDateTime)>;
+pub(super) type Changed = Vec<(String, OffsetDateTime)>;
 
 /// The delivery with all that its action needs, or what becomes of it instead.
 pub(super) async fn ready(
@@ -45,16 +44,15 @@ pub(super) async fn ready(
         return Ok(job);
     }
     let event = event(claimed)?;
-    let changed = match claimed.debounce_key {
-        Some(key) => debounced(shared, runner, claimed, &event, (rule, key)).await?,
-        None => {
-            // What was sent once was wanted, whatever things are called by now.
-            if claimed.tries == 0 {
-                judge(shared, runner, claimed, &event)?;
-            }
-            let own = event.attribute_id.iter();
-            own.map(|id| (id.clone(), claimed.event.received_at)).collect()
+    let changed = if let Some(key) = claimed.debounce_key {
+        debounced(shared, runner, claimed, &event, (rule, key)).await?
+    } else {
+        // What was sent once was wanted, whatever things are called by now.
+        if claimed.tries == 0 {
+            judge(shared, runner, claimed, &event)?;
         }
+        let own = event.attribute_id.iter();
+        own.map(|id| (id.clone(), claimed.event.received_at)).collect()
     };
     let seen = (&event, &changed);
     // What only the action needs is looked up for those that go.
@@ -64,55 +62,6 @@ pub(super) async fn ready(
     }
     look_up(shared, runner, claimed, seen, (runner.needs, &mut job), until).await?;
     Ok(job)
-}
-
-/// What a delivery stands for that others may have been merged into; wanted is all of it when
-/// any of it is.
-async fn debounced(
-    shared: &Shared,
-    runner: &Runner,
-    claimed: &Claimed,
-    event: &Event,
-    (rule, key): (&Rule, [u8; 32]),
-) -> Result<Changed, Verdict> {
-    let own = judge(shared, runner, claimed, event);
-    let unwanted = match own {
-        Ok(()) => None,
-        Err(Verdict::Skipped(reason)) => Some(Verdict::Skipped(reason)),
-        Err(undecided) => return Err(undecided),
-    };
-    // Of a route that waits no longer, what waited goes at once.
-    let longest = rule.debounce().map_or(Duration::ZERO, |debounce| debounce.longest);
-    let changes = merge(shared, runner, claimed, longest, key).await?;
-    if let Some(unwanted) = unwanted {
-        let names = shared.enrich.catalog().current();
-        let judged = |change| shared.routes.judge(&claimed.route, &told(event, change), &names);
-        let all: Vec<_> = changes.iter().map(judged).collect();
-        if !all.contains(&Judged::Wanted) {
-            let is_known = !all.iter().any(|one| matches!(one, Judged::Unknown(_)));
-            return Err(if is_known { unwanted } else { put_off(shared, runner, claimed, SOON) });
-        }
-    }
-    let named = changes.into_iter().filter_map(|it| Some((it.attribute_id?, it.since)));
-    let mut changed = Changed::new();
-    for (id, since) in named {
-        match changed.iter_mut().find(|(known, _)| *known == id) {
-            Some((_, first)) => *first = since.min(*first),
-            None => changed.push((id, since)),
-        }
-    }
-    Ok(changed)
-}
-
-/// The event that told of a change of the same record or entry.
-fn told(event: &Event, change: &Change) -> Event {
-    Event {
-        event_type: change.event_type.clone(),
-        attribute_id: change.attribute_id.clone(),
-        actor_type: change.actor_type.clone(),
-        actor_id: change.actor_id.clone(),
-        ..event.clone()
-    }
 }
 
 fn job(claimed: &Claimed) -> Job {
@@ -137,7 +86,7 @@ fn event(claimed: &Claimed) -> Result<Event, Verdict> {
 }
 
 /// The filters that names decide.
-fn judge(
+pub(super) fn judge(
     shared: &Shared,
     runner: &Runner,
     claimed: &Claimed,
@@ -160,39 +109,6 @@ fn judge(
             Err(put_off(shared, runner, claimed, SOON))
         }
     }
-}
-
-/// Whether it goes, and what it stands for.
-async fn merge(
-    shared: &Shared,
-    runner: &Runner,
-    claimed: &Claimed,
-    longest: Duration,
-    key: [u8; 32],
-) -> Result<Vec<Change>, Verdict> {
-    let merged = shared.desk.merge(claimed.id, claimed.lease_no, key, longest).await;
-    match merged {
-        Ok(Merged::Last { changes, ended }) => {
-            count_merged(shared, claimed, ended);
-            Ok(changes)
-        }
-        Ok(Merged::Into { id, ended }) => {
-            count_merged(shared, claimed, ended);
-            info!(into = %id, "merged");
-            Err(Verdict::Merged(id))
-        }
-        Ok(Merged::Lost) => Err(postponed(shared, runner, "lease", Duration::ZERO)),
-        Err(error) => {
-            warn!(error = error_text(&error), "the store cannot be asked; put off");
-            Err(postponed(shared, runner, "store", SOON))
-        }
-    }
-}
-
-/// Those that ended beside this one are told of nowhere else.
-fn count_merged(shared: &Shared, claimed: &Claimed, ended: u64) {
-    let labels = [claimed.route.as_str(), claimed.action.as_str(), "skipped"];
-    shared.metrics.deliveries.with(labels).increment(ended);
 }
 
 /// What is needed, within the time that the lease leaves before the attempt itself.
@@ -269,7 +185,12 @@ fn evaluate(rule: &Rule, job: &Job) -> Result<(), Verdict> {
 }
 
 /// Names are missing.
-fn put_off(shared: &Shared, runner: &Runner, claimed: &Claimed, wait: Duration) -> Verdict {
+pub(super) fn put_off(
+    shared: &Shared,
+    runner: &Runner,
+    claimed: &Claimed,
+    wait: Duration,
+) -> Verdict {
     postponed(shared, runner, "names", wait.max(seldom(claimed)))
 }
 
@@ -278,7 +199,7 @@ fn seldom(claimed: &Claimed) -> Duration {
     Duration::try_from(age / 8).unwrap_or_default().min(SELDOM)
 }
 
-fn postponed(shared: &Shared, runner: &Runner, reason: &str, wait: Duration) -> Verdict {
+pub(super) fn postponed(shared: &Shared, runner: &Runner, reason: &str, wait: Duration) -> Verdict {
     shared.metrics.postponed.with([runner.name.as_str(), reason]).increment(1);
     Verdict::Postponed(wait)
 }

@@ -4,15 +4,17 @@
 //! event's. What was found first for an event is kept with it, so that all its routes and retries
 //! see the same. A look-up that fails puts the delivery off; it never decides anything.
 
+mod about;
 mod away;
 mod flight;
 mod names;
+mod slots;
 mod thing;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -30,8 +32,10 @@ use crate::{
     store::{Desk, Snapshot, SnapshotKind, StoreError},
     telemetry::error_text,
 };
+pub use about::About;
 use away::Away;
 use flight::{Flights, SharedFlights};
+use slots::{kinds, place, slot, workspace};
 use thing::{Found, Owner, Thing};
 
 /// A delivery that waits for names or for the store is looked at again after so long.
@@ -53,24 +57,6 @@ struct Inner {
     away: Arc<Away>,
     /// Sources whose values are not kept.
     forgetful: HashSet<SourceName>,
-}
-
-/// The event that is to be understood.
-#[derive(Debug, Clone, Copy)]
-pub struct About<'a> {
-    /// Its id.
-    pub id: Uuid,
-    /// What is known of it.
-    pub event: &'a Event,
-    /// Its JSON.
-    pub json: &'a [u8],
-    /// The source of its message.
-    pub source: &'a SourceName,
-    /// When its message arrived.
-    pub received_at: OffsetDateTime,
-    /// The attributes that changed, each with when the first message arrived that told of it: its
-    /// own, and those of events that were merged into it.
-    pub changed: &'a [(String, OffsetDateTime)],
 }
 
 /// Why something could not be looked up.
@@ -289,74 +275,10 @@ impl Enrich {
     }
 }
 
-impl About<'_> {
-    /// Whether it stands for other events too.
-    fn is_merged(&self) -> bool {
-        let own = self.event.attribute_id.as_ref();
-        self.changed.iter().any(|(id, since)| Some(id) != own || *since != self.received_at)
-    }
-
-    /// What was before is told from what is now.
-    fn with_base(&self, mut needs: Needs) -> Needs {
-        if needs.previous && !self.changed.is_empty() {
-            let is_entry = matches!(self.event.holder(), Some(Holder::List(_)));
-            (needs.entry, needs.record) = (needs.entry | is_entry, needs.record | !is_entry);
-        }
-        needs
-    }
-}
-
 fn actor(event: &Event, member: Option<&Value>) -> Value {
     value::actor(event.actor_type.as_deref(), event.actor_id.as_deref(), member)
 }
 
-fn workspace(catalog: &Catalog) -> Value {
-    catalog.identity.as_ref().map_or(Value::Null, |identity| {
-        json!({
-            "id": identity.workspace_id,
-            "name": identity.workspace_name,
-            "slug": identity.workspace_slug,
-        })
-    })
-}
-
 fn away_store(error: &StoreError) -> Setback {
     Setback::Later { reason: "store", what: error_text(error), wait: SOON }
-}
-
-fn kinds(needs: Needs) -> impl Iterator<Item = SnapshotKind> {
-    [
-        (needs.record, SnapshotKind::Record),
-        (needs.entry, SnapshotKind::Entry),
-        (needs.previous, SnapshotKind::Previous),
-        (needs.actor, SnapshotKind::Actor),
-        (needs.workspace, SnapshotKind::Workspace),
-        (needs.note, SnapshotKind::Note),
-        (needs.task, SnapshotKind::Task),
-        (needs.comment, SnapshotKind::Comment),
-        (needs.meeting, SnapshotKind::Meeting),
-    ]
-    .into_iter()
-    .filter_map(|(is_needed, kind)| is_needed.then_some(kind))
-}
-
-fn slot(values: &mut Values, kind: SnapshotKind) -> &mut Option<Value> {
-    match kind {
-        SnapshotKind::Record => &mut values.record,
-        SnapshotKind::Entry => &mut values.entry,
-        SnapshotKind::Previous => &mut values.previous,
-        SnapshotKind::Actor => &mut values.actor,
-        SnapshotKind::Workspace => &mut values.workspace,
-        SnapshotKind::Note => &mut values.note,
-        SnapshotKind::Task => &mut values.task,
-        SnapshotKind::Comment => &mut values.comment,
-        SnapshotKind::Meeting => &mut values.meeting,
-    }
-}
-
-/// What was kept; what cannot be read any more is looked up again.
-fn place(values: &mut Values, snapshot: &Snapshot) {
-    if let Ok(value) = serde_json::from_slice(&snapshot.value) {
-        *slot(values, snapshot.kind) = Some(value);
-    }
 }

@@ -131,25 +131,45 @@ async fn lists_are_learnt_again_when_attio_says_that_one_changed() {
 }
 
 #[tokio::test]
-async fn an_archived_attribute_that_is_in_no_list_is_decided_and_asked_for_once() {
+async fn an_archived_attribute_that_is_in_no_list_is_asked_for_by_its_id_and_stays_known() {
     let world = World::postgres().await;
-    let app = world.knowing_relay(BY_SLUG).await;
+    let app = world.knowing_relay(&BY_SLUG.replace("stage", "legacy_tier")).await;
     for _ in 0..3 {
         app.post(&change(DEAL, ARCHIVED)).await.assert_accepted();
     }
-    until_ended(&app, "skipped", 3).await;
-    let reason = "skipped 0 what changed is legacy_tier, the route wants stage";
-    assert_eq!(world.deliveries().await, [reason; 3]);
+    app.wait_until_delivered(&world.sink, 3).await;
     let path = format!("/v2/objects/deals/attributes/{ARCHIVED}");
-    assert!(world.attio.requests_to("GET", &path).len() <= 2);
+    let lists = world.attio.requests_to("GET", "/v2/lists").len();
+    app.post(&Message::envelope([sample("list.updated")])).await.assert_accepted();
+    world.attio.until_requested("GET", "/v2/lists", lists + 1).await;
+    app.post(&change(DEAL, ARCHIVED)).await.assert_accepted();
+    app.wait_until_delivered(&world.sink, 4).await;
+    assert_eq!(world.attio.requests_to("GET", &path).len(), 1);
     app.stop().await;
 }
 
 #[tokio::test]
 async fn an_attribute_that_attio_does_not_have_is_none_that_a_route_names() {
     let world = World::postgres().await;
-    let app = world.knowing_relay(BY_SLUG).await;
+    let app = world.knowing_relay(&BY_SLUG.replace("stage", "phase")).await;
     app.post(&change(DEAL, &fresh_id())).await.assert_accepted();
     until_ended(&app, "skipped", 1).await;
+    let deliveries = world.deliveries().await;
+    assert!(deliveries[0].starts_with("skipped 0 what changed is "), "{deliveries:?}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_asked_again_and_again_is_answered_ever_more_seldom() {
+    let world = World::postgres().await;
+    let unknown = "on = [\"record.updated\"]\nobject = \"deals\"\nchanged = [\"phase\"]";
+    let app = world.knowing_relay(&unknown.replace("deals", "no_such_object")).await;
+    let mut event = sample("record.updated");
+    event["id"]["object_id"] = fresh_id().into();
+    app.post(&Message::envelope([event])).await.assert_accepted();
+    let asked = || world.attio.requests_to("GET", "/v2/objects").len();
+    until_put_off(&app, "names", 6).await;
+    assert!(asked() <= 5, "asked {} times", asked());
+    assert_eq!(world.deliveries().await, ["open 0 "]);
     app.stop().await;
 }
