@@ -16,7 +16,6 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use bytes::Bytes;
 use serde_json::Value;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::{
     attio::{
