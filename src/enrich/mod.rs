@@ -11,6 +11,7 @@ mod thing;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -32,6 +33,8 @@ use crate::{
 };
 use away::Away;
 use flight::{Flights, SharedFlights};
+pub use names::Names;
+use names::Wanted;
 use thing::{Found, Owner, Thing};
 
 /// A delivery that waits for names or for the store is looked at again after so long.
@@ -52,7 +55,8 @@ struct Inner {
     flights: SharedFlights<Thing, Found>,
     away: Away,
     /// Sources whose values are not kept.
-    forgetful: HashSet<SourceName>,
+    forgetful: ArcSwap<HashSet<SourceName>>,
+    wanted: ArcSwap<Wanted>,
 }
 
 /// The event that is to be understood.
@@ -105,14 +109,14 @@ impl Enrich {
         catalog: catalog::Shared,
         desk: Desk,
     ) -> Self {
-        let forgetful = config.sources.iter().filter(|source| !source.keep_values);
         Self(Arc::new(Inner {
             client,
             catalog,
             desk,
             flights: Arc::new(Flights::new()),
             away: Away::default(),
-            forgetful: forgetful.map(|source| source.name.clone()).collect(),
+            forgetful: ArcSwap::from_pointee(forgetful(config)),
+            wanted: ArcSwap::from_pointee(Wanted::new(config)),
         }))
     }
 
@@ -120,6 +124,13 @@ impl Enrich {
     #[must_use]
     pub fn client(&self) -> Option<&Client> {
         self.0.client.as_ref()
+    }
+
+    /// From now on this configuration says whose values are kept, and which names are wanted.
+    pub fn change(&self, config: &Config) {
+        self.0.forgetful.store(Arc::new(forgetful(config)));
+        self.0.wanted.store(Arc::new(Wanted::new(config)));
+        self.0.catalog.ask(None);
     }
 
     /// What the workspace calls things, as far as is known.
@@ -138,7 +149,7 @@ impl Enrich {
             return Ok(values);
         }
         let kinds = kinds(needs);
-        let keeps = !self.0.forgetful.contains(about.source);
+        let keeps = !self.0.forgetful.load().contains(about.source);
         if keeps {
             let kept = self.0.desk.snapshots(about.id).await.map_err(|error| away_store(&error))?;
             for snapshot in &kept {
@@ -288,6 +299,11 @@ impl Enrich {
             Err(error) => Err(self.0.away.failed(&error)),
         }
     }
+}
+
+fn forgetful(config: &Config) -> HashSet<SourceName> {
+    let sources = config.sources.iter().filter(|source| !source.keep_values);
+    sources.map(|source| source.name.clone()).collect()
 }
 
 fn actor(event: &Event, member: Option<&Value>) -> Value {
