@@ -8,12 +8,14 @@ use secrecy::SecretString;
 
 pub use self::{
     route::{ActorPattern, Debounce, Name, OrderBy, Route},
+    templates::Written,
     warehouse::{PostgresAction, TableName},
 };
 pub use super::secret::SecretPlace;
 use crate::name::{ActionName, SourceName};
 
 mod route;
+mod templates;
 mod warehouse;
 
 /// A configuration in which every check has passed.

@@ -15,7 +15,7 @@ pub use self::{
     meant::{
         Action, ActionKind, ActorPattern, Alerts, Attio, Config, Debounce, HttpAction, LogAction,
         Name, OrderBy, PostgresAction, Rate, Reconcile, Retry, Route, SecretPlace, Server,
-        SigningKey, SlackAction, SlackTarget, Source, Store, TableName, Tls, Worker,
+        SigningKey, SlackAction, SlackTarget, Source, Store, TableName, Tls, Worker, Written,
     },
     problem::{Problem, Problems, Severity},
     schema::json_schema,
