@@ -11,6 +11,7 @@ pub use self::{
     templates::Written,
     warehouse::{PostgresAction, TableName},
 };
+use super::references::SecretReference;
 pub use super::secret::SecretPlace;
 use crate::name::{ActionName, SourceName};
 
@@ -39,6 +40,8 @@ pub struct Config {
     pub reconcile: Option<Reconcile>,
     /// Who is told about trouble.
     pub alerts: Alerts,
+    /// The secrets that the file refers to.
+    pub references: Vec<SecretReference>,
 }
 
 /// `[server]`: the two listeners and the limits of the public one.

@@ -18,6 +18,7 @@ pub use self::{
         SigningKey, SlackAction, SlackTarget, Source, Store, TableName, Tls, Worker, Written,
     },
     problem::{Problem, Problems, Severity},
+    references::{SecretReference, SecretUser},
     schema::json_schema,
     suggest::nearest,
 };
@@ -29,6 +30,7 @@ mod file;
 mod meant;
 mod problem;
 mod reader;
+mod references;
 mod schema;
 mod secret;
 mod suggest;
