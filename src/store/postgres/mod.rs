@@ -4,6 +4,7 @@
 //! The database's clock rules leases and due times.
 
 mod connection;
+mod deliveries;
 mod kept;
 mod merge;
 mod queue;

@@ -4,6 +4,7 @@
 //! lanes take turns with it. SQLite's clock, in milliseconds, rules leases and due times.
 
 mod connection;
+mod deliveries;
 mod kept;
 mod merge;
 mod outcome;

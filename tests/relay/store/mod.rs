@@ -1,6 +1,7 @@
 //! What a store means: each behaviour is written once and must hold on both engines.
 
 mod claiming;
+mod deliveries;
 mod finishing;
 mod kept;
 mod merging;
