@@ -5,10 +5,7 @@
 
 use std::fmt;
 
-use crate::{
-    config::{Action, ActionKind, Config, Name, Route},
-    routing::{Condition, Needs},
-};
+use crate::config::{Action, ActionKind, Config, Name, Route};
 
 /// Something that a token may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,13 +76,14 @@ pub fn of_route(config: &Config, route: &Route) -> Vec<Needed> {
         needed.extend(scopes.into_iter().map(|scope| Needed { scope, by: by.clone() }));
     };
     add(of_names(route), format!("the names in the route `{}`", route.name));
-    let when = route.when.as_deref().map_or(Needs::default(), Condition::needs);
-    add(of_needs(when, &route.on), format!("the condition of the route `{}`", route.name));
+    let when = of_values(&route.needs().names(), &route.on);
+    add(when, format!("the condition of the route `{}`", route.name));
     if route.reconcile {
         add(of_reconciling(&route.on), format!("`reconcile` of the route `{}`", route.name));
     }
     for action in config.actions.iter().filter(|action| route.to.contains(&action.name)) {
-        add(of_needs(action.needs(), &route.on), format!("the templates of `{}`", action.name));
+        let values = of_values(&action.needs().names(), &route.on);
+        add(values, format!("the templates of `{}`", action.name));
         add(of_action(action), format!("what `{}` writes", action.name));
     }
     needed.sort();
@@ -104,25 +102,36 @@ pub fn of_action(action: &Action) -> Vec<Scope> {
     }
 }
 
-/// What a look-up needs, for events of these types.
+/// What the look-ups need that stand behind these names, for events of these types.
 #[must_use]
-pub fn of_needs(needs: Needs, on: &[String]) -> Vec<Scope> {
-    let of_entry = on.iter().any(|pattern| may_be_of_entries(pattern));
-    let of_record = on.iter().any(|pattern| !is_of_entries(pattern));
-    let mut scopes = Vec::new();
-    let mut add = |is_needed: bool, of_it: &[Scope]| {
-        if is_needed {
-            scopes.extend_from_slice(of_it);
+pub fn of_values(names: &[&str], on: &[String]) -> Vec<Scope> {
+    names.iter().flat_map(|name| of_value(name, on)).collect()
+}
+
+/// What the look-up needs that stands behind a name in conditions and templates, such as `record`,
+/// for events of these types.
+fn of_value(name: &str, on: &[String]) -> Vec<Scope> {
+    match name {
+        "record" => vec![RECORDS, OBJECTS],
+        "entry" => vec![ENTRIES, LISTS],
+        "previous" => {
+            let mut scopes = Vec::new();
+            if on.iter().any(|pattern| !is_of_entries(pattern)) {
+                scopes.extend([RECORDS, OBJECTS]);
+            }
+            if on.iter().any(|pattern| may_be_of_entries(pattern)) {
+                scopes.extend([ENTRIES, LISTS]);
+            }
+            scopes
         }
-    };
-    add(needs.record || (needs.previous && of_record), &[RECORDS, OBJECTS]);
-    add(needs.entry || (needs.previous && of_entry), &[ENTRIES, LISTS]);
-    add(needs.actor, &[MEMBERS]);
-    add(needs.note, &[Scope::read("note")]);
-    add(needs.task, &[Scope::read("task")]);
-    add(needs.comment, &[Scope::read("comment")]);
-    add(needs.meeting, &[Scope::read("meeting"), Scope::read("call_recording")]);
-    scopes
+        "actor" => vec![MEMBERS],
+        "note" => vec![Scope::read("note")],
+        "task" => vec![Scope::read("task")],
+        "comment" => vec![Scope::read("comment")],
+        "meeting" => vec![Scope::read("meeting"), Scope::read("call_recording")],
+        // The workspace's name comes with the token, and that takes no scope.
+        _ => Vec::new(),
+    }
 }
 
 /// What it takes to know which ids slugs stand for. `/v2/self` takes no scope.

@@ -178,7 +178,8 @@ fn route(config: &Config, route: &Route, activity: Option<&Activity>, today: Dat
 fn action(config: &Config, action: &Action, activity: Option<&Activity>) -> Entry {
     let leads_here = |route: &&Route| route.to.contains(&action.name);
     let routes: Vec<&Route> = config.routes.iter().filter(leads_here).collect();
-    let looks_up = routes.iter().flat_map(|route| scopes::of_needs(action.needs(), &route.on));
+    let values = action.needs().names();
+    let looks_up = routes.iter().flat_map(|route| scopes::of_values(&values, &route.on));
     let needed = sorted(looks_up.chain(scopes::of_action(action)).map(|scope| scope.to_string()));
     let own = secrets(config, &SecretUser::Action(action.name.clone()));
     let attio = secrets(config, &SecretUser::Attio);

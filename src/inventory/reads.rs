@@ -118,19 +118,8 @@ pub(super) fn needs_names(route: &Route) -> bool {
 
 /// The attributes that are named, and whatever else is needed as a whole.
 fn looked_up(needs: Needs, attributes: &[UsedAttribute]) -> Vec<String> {
-    let kinds = [
-        ("record", needs.record),
-        ("entry", needs.entry),
-        ("previous", needs.previous),
-        ("actor", needs.actor),
-        ("workspace", needs.workspace),
-        ("note", needs.note),
-        ("task", needs.task),
-        ("comment", needs.comment),
-        ("meeting", needs.meeting),
-    ];
     let mut found: Vec<String> = Vec::new();
-    for (kind, _) in kinds.into_iter().filter(|(_, is_needed)| *is_needed) {
+    for kind in needs.names() {
         let named = attributes.iter().filter(|one| one.of == kind);
         let before = found.len();
         for name in named.map(|one| format!("{kind}.{}", one.name)) {

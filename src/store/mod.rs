@@ -5,6 +5,7 @@
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
 mod activity;
+mod deliveries;
 mod desk;
 mod kept;
 mod merge;
@@ -17,6 +18,7 @@ pub use {postgres::statements as postgres_statements, sqlite::statements as sqli
 
 pub use self::{
     activity::{Activity, RouteActivity, SourceActivity, Span},
+    deliveries::StoredDelivery,
     desk::Desk,
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},
     merge::{Change, Merged},

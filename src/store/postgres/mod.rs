@@ -5,6 +5,7 @@
 
 mod activity;
 mod connection;
+mod deliveries;
 mod kept;
 mod merge;
 mod queue;

@@ -2,6 +2,7 @@
 
 mod activity;
 mod claiming;
+mod deliveries;
 mod finishing;
 mod kept;
 mod merging;
