@@ -14,6 +14,7 @@ pub mod dispatch;
 pub mod enrich;
 pub mod http;
 pub mod intake;
+pub mod inventory;
 pub mod job;
 mod mask;
 pub mod name;

@@ -16,9 +16,10 @@ pub use self::{
         Action, ActionKind, ActorPattern, Alerts, Attio, AttioAction, AttioValue, AttioWrite,
         Config, Debounce, HttpAction, LogAction, Name, OrderBy, PostgresAction, Rate, Reconcile,
         Retry, Route, SecretPlace, Server, SigningKey, SlackAction, SlackTarget, Source, Store,
-        TableName, Target, Tls, Worker,
+        TableName, Target, Tls, Worker, Written,
     },
     problem::{Problem, Problems, Severity},
+    references::{SecretReference, SecretUser},
     schema::json_schema,
     suggest::nearest,
 };
@@ -30,6 +31,7 @@ mod file;
 mod meant;
 mod problem;
 mod reader;
+mod references;
 mod schema;
 mod secret;
 mod suggest;

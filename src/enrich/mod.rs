@@ -13,7 +13,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -148,19 +148,19 @@ impl Enrich {
         if needs.is_empty() {
             return Ok(values);
         }
-        let kinds = kinds(needs);
+        let kinds = SnapshotKind::needed(needs);
         let keeps = !self.0.forgetful.load().contains(about.source);
         if keeps {
             let kept = self.0.desk.snapshots(about.id).await.map_err(|error| away_store(&error))?;
             for snapshot in &kept {
-                place(&mut values, snapshot);
+                snapshot.place(&mut values);
             }
         }
         let mut found = Vec::new();
         for kind in kinds {
-            if slot(&mut values, kind).is_none() {
+            if kind.slot(&mut values).is_none() {
                 let (looked_up_at, value) = self.find(about, kind).await?;
-                *slot(&mut values, kind) = Some(value.clone());
+                *kind.slot(&mut values) = Some(value.clone());
                 found.push(Snapshot {
                     event_id: about.id,
                     kind,
@@ -173,7 +173,7 @@ impl Enrich {
             // Another route's look-up may have been kept first: all see the same.
             let standing = self.0.desk.keep(found).await.map_err(|error| away_store(&error))?;
             for snapshot in &standing {
-                place(&mut values, snapshot);
+                snapshot.place(&mut values);
             }
         }
         Ok(values)
@@ -200,7 +200,7 @@ impl Enrich {
             },
             SnapshotKind::Previous => return self.previous(about, &catalog).await,
             SnapshotKind::Workspace => {
-                return Ok((OffsetDateTime::now_utc(), workspace(&catalog)));
+                return Ok((OffsetDateTime::now_utc(), value::workspace(&catalog)));
             }
         };
         let Some(thing) = thing else { return Ok((OffsetDateTime::now_utc(), Value::Null)) };
@@ -310,53 +310,6 @@ fn actor(event: &Event, member: Option<&Value>) -> Value {
     value::actor(event.actor_type.as_deref(), event.actor_id.as_deref(), member)
 }
 
-fn workspace(catalog: &Catalog) -> Value {
-    catalog.identity.as_ref().map_or(Value::Null, |identity| {
-        json!({
-            "id": identity.workspace_id,
-            "name": identity.workspace_name,
-            "slug": identity.workspace_slug,
-        })
-    })
-}
-
 fn away_store(error: &StoreError) -> Setback {
     Setback::Later { reason: "store", what: error_text(error), wait: SOON }
-}
-
-fn kinds(needs: Needs) -> impl Iterator<Item = SnapshotKind> {
-    [
-        (needs.record, SnapshotKind::Record),
-        (needs.entry, SnapshotKind::Entry),
-        (needs.previous, SnapshotKind::Previous),
-        (needs.actor, SnapshotKind::Actor),
-        (needs.workspace, SnapshotKind::Workspace),
-        (needs.note, SnapshotKind::Note),
-        (needs.task, SnapshotKind::Task),
-        (needs.comment, SnapshotKind::Comment),
-        (needs.meeting, SnapshotKind::Meeting),
-    ]
-    .into_iter()
-    .filter_map(|(is_needed, kind)| is_needed.then_some(kind))
-}
-
-fn slot(values: &mut Values, kind: SnapshotKind) -> &mut Option<Value> {
-    match kind {
-        SnapshotKind::Record => &mut values.record,
-        SnapshotKind::Entry => &mut values.entry,
-        SnapshotKind::Previous => &mut values.previous,
-        SnapshotKind::Actor => &mut values.actor,
-        SnapshotKind::Workspace => &mut values.workspace,
-        SnapshotKind::Note => &mut values.note,
-        SnapshotKind::Task => &mut values.task,
-        SnapshotKind::Comment => &mut values.comment,
-        SnapshotKind::Meeting => &mut values.meeting,
-    }
-}
-
-/// What was kept; what cannot be read any more is looked up again.
-fn place(values: &mut Values, snapshot: &Snapshot) {
-    if let Ok(value) = serde_json::from_slice(&snapshot.value) {
-        *slot(values, snapshot.kind) = Some(value);
-    }
 }

@@ -4,6 +4,7 @@ mod canaries;
 mod demo;
 mod documents;
 mod explain;
+mod inventory;
 pub mod program;
 
 use std::fs;

@@ -104,6 +104,9 @@ fn no_command_shows_a_secret() {
         (&["check", "--online"], 0),
         (&["migrate"], 0),
         (&["migrate", "--status"], 0),
+        (&["inventory"], 3),
+        (&["inventory", "--output", "csv"], 3),
+        (&["inventory", "--output", "json"], 3),
         (&["send", "record.created"], 1),
         (&["healthcheck"], 1),
     ] {
@@ -119,7 +122,9 @@ fn no_command_shows_the_password_of_a_store_that_is_away() {
     let folder = folder(&witness, &configuration(&witness, "\"env:DATABASE\"", ""))
         .env("DATABASE", "postgres://relay:canary-of-the-store@127.0.0.1:1/relay")
         .env("RUST_LOG", "trace");
-    for command in [&["check", "--online"][..], &["migrate"], &["migrate", "--status"]] {
+    for command in
+        [&["check", "--online"][..], &["migrate"], &["migrate", "--status"], &["inventory"]]
+    {
         let run = folder.run(command);
         assert_eq!(run.code, 1, "{run}");
         assert_no_leak(&format!("{command:?}"), &run);
