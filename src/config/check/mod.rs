@@ -55,6 +55,7 @@ pub fn check(
         alerts: alerts(&mut check, &typed.alerts),
         worker,
     };
+    action::needs(&mut check, &config);
     // A route that could not be read may well be the one that leads to an action.
     if config.routes.len() == typed.routes.len() {
         action::unused(&mut check, &config);
