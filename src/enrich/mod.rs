@@ -6,10 +6,15 @@
 
 mod away;
 mod flight;
+mod missing;
 mod names;
 mod thing;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -33,6 +38,7 @@ use crate::{
 };
 use away::Away;
 use flight::{Flights, SharedFlights};
+use missing::Missing;
 pub use names::Names;
 use names::Wanted;
 use thing::{Found, Owner, Thing};
@@ -57,6 +63,7 @@ struct Inner {
     /// Sources whose values are not kept.
     forgetful: ArcSwap<HashSet<SourceName>>,
     wanted: ArcSwap<Wanted>,
+    missing: Mutex<Missing>,
 }
 
 /// The event that is to be understood.
@@ -117,6 +124,7 @@ impl Enrich {
             away: Away::default(),
             forgetful: ArcSwap::from_pointee(forgetful(config)),
             wanted: ArcSwap::from_pointee(Wanted::new(config)),
+            missing: Mutex::new(Missing::new(config)),
         }))
     }
 
@@ -130,7 +138,12 @@ impl Enrich {
     pub fn change(&self, config: &Config) {
         self.0.forgetful.store(Arc::new(forgetful(config)));
         self.0.wanted.store(Arc::new(Wanted::new(config)));
+        *self.missing() = Missing::new(config);
         self.0.catalog.ask(None);
+    }
+
+    fn missing(&self) -> MutexGuard<'_, Missing> {
+        self.0.missing.lock().expect("no one panics while holding it")
     }
 
     /// What the workspace calls things, as far as is known.

@@ -111,6 +111,7 @@ impl Names {
             && is_ours(&self.enrich.catalog().current())
         {
             self.learnt_at = Some(kept.learnt_at);
+            self.enrich.missing().look(&kept.catalog);
             self.enrich.catalog().replace(kept.catalog);
         }
         Ok(())
@@ -156,6 +157,7 @@ impl Names {
 
     async fn keep(&mut self, learnt_at: OffsetDateTime, catalog: Catalog) {
         self.learnt_at = Some(learnt_at);
+        self.enrich.missing().look(&catalog);
         self.enrich.catalog().replace(catalog.clone());
         let Some(identity) = &catalog.identity else { return };
         let workspace = identity.workspace_id.clone();

@@ -43,6 +43,7 @@ path = "/webhooks/attio"
 secrets = ["env:SOURCE", "env:OLDER"]
 [attio]
 token = "env:API"
+base_url = "{attio}"
 [actions.http]
 kind = "http"
 url = "{http}"
@@ -74,6 +75,7 @@ to = ["http", "hook", "bot", "warehouse"]
 "#,
         http = url("/http"),
         bot = url("/api"),
+        attio = url("/attio"),
     )
 }
 
@@ -101,7 +103,7 @@ fn no_command_shows_a_secret() {
     let folder = folder(&witness, &configuration(&witness, "\"sqlite:relay.db\"", ""));
     for (command, code) in [
         (&["check"][..], 0),
-        (&["check", "--online"], 0),
+        (&["check", "--online"], 1),
         (&["migrate"], 0),
         (&["migrate", "--status"], 0),
         (&["inventory"], 3),
@@ -162,11 +164,18 @@ fn serve_logs_no_secret_at_any_level_while_every_destination_echoes_them() {
     let sent = server.folder.run(&["send", "record.created"]);
     assert_eq!(sent.code, 0, "{sent}");
     assert_no_leak("send", &sent);
-    let mut unseen = vec!["of-a-header", "of-a-webhook", "of-a-bot", "of-the-api-token"];
-    while !unseen.is_empty() {
-        let request = witness.next();
-        unseen.retain(|what| !request.contains(&format!("canary-{what}")));
+    let mut unseen = vec![
+        "canary-of-a-header",
+        "canary-of-a-webhook",
+        "canary-of-a-bot",
+        "canary-of-the-api-token",
+    ];
+    // Some may be asked again before the last is asked once.
+    for _ in 0..50 {
+        let request = if unseen.is_empty() { break } else { witness.next() };
+        unseen.retain(|what| !request.contains(what));
     }
+    assert!(unseen.is_empty(), "no destination saw {unseen:?}");
     let (_folder, ended) = server.stop();
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.err.contains("failed; will be tried again"), "{ended}");
