@@ -15,6 +15,7 @@ mod fake_attio;
 mod faults;
 mod house;
 mod intake;
+mod knows;
 mod metrics;
 mod reload;
 mod routes;
