@@ -44,6 +44,8 @@ enum Command {
     Serve,
     /// See all of it work on this machine, with nothing to install.
     Demo {
+        /// Play one of the files in config/examples instead; such a play ends by itself.
+        pattern: Option<demo::Pattern>,
         /// End when everything was delivered: with 0, or with 1 when something was not.
         #[arg(long)]
         once: bool,
@@ -100,7 +102,7 @@ impl Cli {
         let Self { config, command } = self;
         match command {
             Command::Serve => with_config(&config, serve::run),
-            Command::Demo { once } => demo::run(once),
+            Command::Demo { pattern, once } => demo::run(pattern, once),
             Command::Check { online } => check::run(&config, online, &OUTSIDE),
             Command::Schema => schema::run(),
             Command::Send(send) => send::run(&send, &config),
