@@ -9,12 +9,14 @@ use secrecy::SecretString;
 pub use self::{
     route::{ActorPattern, Debounce, Name, OrderBy, Route},
     warehouse::{PostgresAction, TableName},
+    write_back::{AttioAction, AttioValue, AttioWrite, Target},
 };
 pub use super::secret::SecretPlace;
 use crate::name::{ActionName, SourceName};
 
 mod route;
 mod warehouse;
+mod write_back;
 
 /// A configuration in which every check has passed.
 #[derive(Debug, Clone)]
@@ -150,6 +152,8 @@ pub enum ActionKind {
     Slack(SlackAction),
     /// A row in a Postgres table.
     Postgres(PostgresAction),
+    /// Something written to Attio.
+    Attio(AttioAction),
     /// A line in the log.
     Log(LogAction),
 }
