@@ -143,6 +143,6 @@ fn lead_to(sink: &Sink, kind: &mut ActionKind) {
             *base_url = here(base_url);
             slack.allow_private = true;
         }
-        ActionKind::Postgres(_) | ActionKind::Log(_) => {}
+        ActionKind::Postgres(_) | ActionKind::Attio(_) | ActionKind::Log(_) => {}
     }
 }

@@ -45,7 +45,9 @@ async fn a_record_on_the_list_becomes_a_message_to_a_person_with_values_of_both(
 async fn an_entry_of_which_little_is_known_makes_a_whole_message() {
     let rig = rig().await;
     let app = rig.relay().await;
-    rig.ines().add_to_list(SALES_PIPELINE, "deals", TUG_DEAL, &json!({"stage": "Prospecting"})).unwrap();
+    rig.ines()
+        .add_to_list(SALES_PIPELINE, "deals", TUG_DEAL, &json!({"stage": "Prospecting"}))
+        .unwrap();
     assert_eq!(rig.ended(1).await, ["succeeded"]);
     app.stop().await;
     let text = rig.sink.only().json()["text"].as_str().unwrap().to_owned();
@@ -95,7 +97,9 @@ async fn other_lists_and_changed_entries_tell_nobody_nor_do_machines() {
     rig.ines().add_to_list("renewals", "companies", COMPANY, &values).unwrap();
     for actor in [Actor::system(), rig.attio.token_actor()] {
         let machine = rig.attio.by(actor);
-        machine.add_to_list(SALES_PIPELINE, "deals", TUG_DEAL, &json!({"stage": "Prospecting"})).unwrap();
+        machine
+            .add_to_list(SALES_PIPELINE, "deals", TUG_DEAL, &json!({"stage": "Prospecting"}))
+            .unwrap();
     }
     app.wait_for_metric("attio_relay_unrouted_events_total", &[], 4.0).await;
     app.stop().await;

@@ -105,7 +105,7 @@ fn lead_here(kind: &mut ActionKind, destination: SocketAddr) -> anyhow::Result<(
             }
             slack.allow_private = true;
         }
-        ActionKind::Postgres(_) | ActionKind::Log(_) => {}
+        ActionKind::Postgres(_) | ActionKind::Attio(_) | ActionKind::Log(_) => {}
     }
     Ok(())
 }
