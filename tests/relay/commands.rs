@@ -3,6 +3,7 @@
 mod canaries;
 mod demo;
 mod documents;
+mod examples;
 mod explain;
 pub mod program;
 

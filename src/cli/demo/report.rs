@@ -174,10 +174,11 @@ pub(super) fn more(stage: &Stage) -> String {
     }
     let _infallible = write!(
         text,
-        "\nThe last one, sent twice, is a duplicate. Or win another deal in the made-up Attio,\n\
-         which then tells the relay:\n\
-         \n  curl -X PATCH -H 'Authorization: Bearer {TOKEN}' \\\
-         \n    {attio}/v2/objects/deals/records/{BUOY_DEAL} \\\
+        "\nThe last one, sent twice, is a duplicate. Or win another deal in the made-up\n\
+         Attio, which then tells the relay:\n\
+         \n  deals={attio}/v2/objects/deals/records\
+         \n  curl -X PATCH $deals/{BUOY_DEAL} \\\
+         \n    -H 'Authorization: Bearer {TOKEN}' \\\
          \n    -d '{{\"data\":{{\"values\":{{\"stage\":\"{WON}\"}}}}}}'\n\
          \nWhat arrives is shown below; Ctrl-C ends the demo.\n",
     );

@@ -137,7 +137,7 @@ impl Scene {
         let destinations: Vec<_> = other.deliveries.iter().map(|one| one.destination).collect();
         let (body, event) = (other.body.clone(), other.event.clone());
         let is_skipped_once = other.is_skipped_once;
-        Self { body, event, is_skipped_once, ..Self::new(title, "task.created", &destinations) }
+        Self { body, is_skipped_once, event, ..Self::new(title, "task.created", &destinations) }
     }
 
     /// The very same message again.
