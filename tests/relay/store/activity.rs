@@ -27,12 +27,12 @@ fn span() -> Span {
     Span { oldest: now() - Duration::days(60), counted_since: now() - Duration::days(30) }
 }
 
-async fn sample(db: &TestDatabase) -> Lane {
+fn sample(db: &TestDatabase) -> Lane {
     lane(&db.bare_store(), LaneKind::Sample)
 }
 
 async fn activity(db: &TestDatabase) -> Activity {
-    sample(db).await.activity(span()).await.unwrap()
+    sample(db).activity(span()).await.unwrap()
 }
 
 async fn of(db: &TestDatabase, action: &str) -> RouteActivity {
