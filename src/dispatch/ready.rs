@@ -11,7 +11,7 @@ use std::{
 use time::OffsetDateTime;
 use tracing::{debug, error, info};
 
-use super::{Runner, Shared, attempt::clean, together::debounced};
+use super::{Shared, attempt::clean, roster::Runner, together::debounced};
 use crate::{
     action::Job,
     attio::{envelope::Envelope, event::Event},
@@ -38,7 +38,8 @@ pub(super) async fn ready(
     until: Instant,
 ) -> Result<Job, Verdict> {
     let mut job = job(claimed);
-    let Some(rule) = shared.routes.rule(&claimed.route) else { return Ok(job) };
+    let routes = shared.routes.current();
+    let Some(rule) = routes.rule(&claimed.route) else { return Ok(job) };
     let is_plain = rule.when().is_none() && !rule.needs_catalog() && claimed.debounce_key.is_none();
     if is_plain && runner.needs.is_empty() {
         return Ok(job);
@@ -49,7 +50,7 @@ pub(super) async fn ready(
     } else {
         // What was sent once was wanted, whatever things are called by now.
         if claimed.tries == 0 {
-            judge(shared, runner, claimed, &event)?;
+            judge(shared, runner, claimed, (rule, &event))?;
         }
         let own = event.attribute_id.iter();
         own.map(|id| (id.clone(), claimed.event.received_at)).collect()
@@ -90,10 +91,10 @@ pub(super) fn judge(
     shared: &Shared,
     runner: &Runner,
     claimed: &Claimed,
-    event: &Event,
+    (rule, event): (&Rule, &Event),
 ) -> Result<(), Verdict> {
     let names = shared.enrich.catalog();
-    match shared.routes.judge(&claimed.route, event, &names.current()) {
+    match rule.judge(event, &names.current()) {
         Judged::Wanted => Ok(()),
         Judged::Unwanted(reason) => {
             debug!(%reason, "not wanted");

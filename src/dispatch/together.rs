@@ -5,8 +5,9 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::{
-    Runner, Shared,
+    Shared,
     ready::{Changed, SOON, judge, postponed, put_off},
+    roster::Runner,
 };
 use crate::{
     attio::event::Event,
@@ -24,7 +25,7 @@ pub(super) async fn debounced(
     event: &Event,
     (rule, key): (&Rule, [u8; 32]),
 ) -> Result<Changed, Verdict> {
-    let own = judge(shared, runner, claimed, event);
+    let own = judge(shared, runner, claimed, (rule, event));
     let unwanted = match own {
         Ok(()) => None,
         Err(Verdict::Skipped(reason)) => Some(Verdict::Skipped(reason)),
@@ -35,7 +36,7 @@ pub(super) async fn debounced(
     let all = merge(shared, runner, claimed, longest, key).await?;
     if let Some(unwanted) = unwanted {
         let names = shared.enrich.catalog().current();
-        let judge = |change| shared.routes.judge(&claimed.route, &told(event, change), &names);
+        let judge = |change| rule.judge(&told(event, change), &names);
         let judged: Vec<_> = all.iter().map(judge).collect();
         if !judged.contains(&Judged::Wanted) {
             let is_known = !judged.iter().any(|one| matches!(one, Judged::Unknown(_)));

@@ -7,12 +7,17 @@
 mod about;
 mod away;
 mod flight;
+mod missing;
 mod names;
-mod slots;
 mod thing;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -34,7 +39,9 @@ use crate::{
 pub use about::About;
 use away::Away;
 use flight::{Flights, SharedFlights};
-use slots::{kinds, place, slot, workspace};
+use missing::Missing;
+pub use names::Names;
+use names::Wanted;
 use thing::{Found, Owner, Thing};
 
 /// A delivery that waits for names or for the store is looked at again after so long.
@@ -55,7 +62,9 @@ struct Inner {
     flights: SharedFlights<Thing, Found>,
     away: Arc<Away>,
     /// Sources whose values are not kept.
-    forgetful: HashSet<SourceName>,
+    forgetful: ArcSwap<HashSet<SourceName>>,
+    wanted: ArcSwap<Wanted>,
+    missing: Mutex<Missing>,
 }
 
 /// Why something could not be looked up.
@@ -89,14 +98,15 @@ impl Enrich {
         catalog: catalog::Shared,
         desk: Desk,
     ) -> Self {
-        let forgetful = config.sources.iter().filter(|source| !source.keep_values);
         Self(Arc::new(Inner {
             client,
             catalog,
             desk,
             flights: Arc::new(Flights::new()),
             away: Arc::default(),
-            forgetful: forgetful.map(|source| source.name.clone()).collect(),
+            forgetful: ArcSwap::from_pointee(forgetful(config)),
+            wanted: ArcSwap::from_pointee(Wanted::new(config)),
+            missing: Mutex::new(Missing::new(config)),
         }))
     }
 
@@ -104,6 +114,18 @@ impl Enrich {
     #[must_use]
     pub fn client(&self) -> Option<&Client> {
         self.0.client.as_ref()
+    }
+
+    /// From now on this configuration says whose values are kept, and which names are wanted.
+    pub fn change(&self, config: &Config) {
+        self.0.forgetful.store(Arc::new(forgetful(config)));
+        self.0.wanted.store(Arc::new(Wanted::new(config)));
+        *self.missing() = Missing::new(config);
+        self.0.catalog.ask(None, None);
+    }
+
+    fn missing(&self) -> MutexGuard<'_, Missing> {
+        self.0.missing.lock().expect("no one panics while holding it")
     }
 
     /// What the workspace calls things, as far as is known.
@@ -122,25 +144,25 @@ impl Enrich {
         needs: Needs,
         mut values: Values,
     ) -> Result<Values, Setback> {
-        let mut kinds: Vec<_> = kinds(about.with_base(needs)).collect();
-        kinds.retain(|kind| slot(&mut values, *kind).is_none());
+        let mut kinds: Vec<_> = SnapshotKind::needed(about.with_base(needs)).collect();
+        kinds.retain(|kind| kind.slot(&mut values).is_none());
         if kinds.is_empty() {
             return Ok(values);
         }
-        let keeps = !self.0.forgetful.contains(about.source);
+        let keeps = !self.0.forgetful.load().contains(about.source);
         // What was before all that was merged is no other route's.
         let is_kept = |kind| keeps && (kind != SnapshotKind::Previous || !about.is_merged());
         if keeps {
             let kept = self.0.desk.snapshots(about.id).await.map_err(|error| away_store(&error))?;
             for snapshot in kept.iter().filter(|snapshot| is_kept(snapshot.kind)) {
-                place(&mut values, snapshot);
+                snapshot.place(&mut values);
             }
         }
         let mut found = Vec::new();
         for kind in kinds {
-            if slot(&mut values, kind).is_none() {
+            if kind.slot(&mut values).is_none() {
                 let (looked_up_at, value) = self.find(about, kind, &values).await?;
-                *slot(&mut values, kind) = Some(value.clone());
+                *kind.slot(&mut values) = Some(value.clone());
                 found.extend(is_kept(kind).then(|| Snapshot {
                     event_id: about.id,
                     kind,
@@ -153,7 +175,7 @@ impl Enrich {
             // Another route's look-up may have been kept first: all see the same.
             let standing = self.0.desk.keep(found).await.map_err(|error| away_store(&error))?;
             for snapshot in &standing {
-                place(&mut values, snapshot);
+                snapshot.place(&mut values);
             }
         }
         Ok(values)
@@ -181,7 +203,7 @@ impl Enrich {
             },
             SnapshotKind::Previous => return self.previous(about, &catalog, values).await,
             SnapshotKind::Workspace => {
-                return Ok((OffsetDateTime::now_utc(), workspace(&catalog)));
+                return Ok((OffsetDateTime::now_utc(), value::workspace(&catalog)));
             }
         };
         let Some(thing) = thing else { return Ok((OffsetDateTime::now_utc(), Value::Null)) };
@@ -272,6 +294,11 @@ impl Enrich {
         let panicked = || Err(Setback::Never("the look-up panicked".into()));
         found.unwrap_or_else(panicked).map(|found| (at, found))
     }
+}
+
+fn forgetful(config: &Config) -> HashSet<SourceName> {
+    let sources = config.sources.iter().filter(|source| !source.keep_values);
+    sources.map(|source| source.name.clone()).collect()
 }
 
 fn actor(event: &Event, member: Option<&Value>) -> Value {

@@ -38,7 +38,7 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// Which objects' and lists' attributes are always learnt: those that routes name.
 #[derive(Debug, Clone, Default)]
-struct Wanted {
+pub(super) struct Wanted {
     objects: Vec<String>,
     lists: Vec<String>,
 }
@@ -48,7 +48,6 @@ struct Wanted {
 pub struct Names {
     enrich: Enrich,
     client: Client,
-    wanted: Wanted,
     learnt_at: Option<OffsetDateTime>,
     failures: u32,
     /// The pause between two answers to those who ask: longer when the last one told nothing new.
@@ -56,7 +55,7 @@ pub struct Names {
 }
 
 impl Wanted {
-    fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let text = |name: &Name| name.to_string();
         Self {
             objects: config.routes.iter().filter_map(|it| it.object.as_ref()).map(text).collect(),
@@ -80,11 +79,10 @@ impl Wanted {
 impl Enrich {
     /// The loop that learns names; none where there is nobody to learn them from.
     #[must_use]
-    pub fn names(&self, config: &Config) -> Option<Names> {
+    pub fn names(&self) -> Option<Names> {
         Some(Names {
             enrich: self.clone(),
             client: self.0.client.clone()?,
-            wanted: Wanted::new(config),
             learnt_at: None,
             failures: 0,
             apart: APART,
@@ -133,6 +131,7 @@ impl Names {
             && self.enrich.catalog().replace(kept.catalog, kept.learnt_at)
         {
             self.learnt_at = Some(kept.learnt_at);
+            self.enrich.missing().look(&self.enrich.catalog().current());
         }
         Ok(())
     }
@@ -164,7 +163,7 @@ impl Names {
         let deadline = Instant::now() + PATIENCE;
         let known = arc_swap::Guard::into_inner(self.enrich.catalog().current());
         let asked = self.enrich.catalog().asked_about();
-        let mut wanted = self.wanted.clone();
+        let mut wanted = Wanted::clone(&self.enrich.0.wanted.load());
         wanted.add(&known, &asked);
         let (objects, lists) = (texts(&wanted.objects), texts(&wanted.lists));
         let mut catalog = learn(&self.client, &objects, &lists, deadline).await?;
@@ -191,6 +190,7 @@ impl Names {
             return false;
         }
         self.learnt_at = Some(learnt_at);
+        self.enrich.missing().look(&catalog);
         info!(objects = catalog.objects.len(), lists = catalog.lists.len(), "names learnt");
         let Some(identity) = &catalog.identity else { return true };
         let workspace = identity.workspace_id.clone();

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::{
     attio::catalog,
     dispatch::Dispatch,
-    routing::RouteTable,
+    routing,
     signature::VerifiedMessage,
     store::{Lane, NewMessage},
     telemetry::Metrics,
@@ -81,7 +81,7 @@ pub struct Taken {
 #[derive(Debug, Clone)]
 pub struct Intake {
     queue: mpsc::Sender<Incoming>,
-    routes: Arc<RouteTable>,
+    routes: routing::Shared,
     catalog: catalog::Shared,
     metrics: Arc<Metrics>,
     able: Able,
@@ -107,7 +107,7 @@ impl Intake {
     /// The loop ends when every clone of the intake is gone and all is answered, or, where the
     /// store does not answer, at `give_up`.
     pub fn new(
-        routes: Arc<RouteTable>,
+        routes: routing::Shared,
         catalog: catalog::Shared,
         dispatch: &Dispatch,
         lane: Lane,
@@ -160,14 +160,14 @@ impl Intake {
     }
 
     fn plan(&self, message: &VerifiedMessage) -> NewMessage {
-        let planned = plan::plan(message, &self.routes, &self.catalog.current());
+        let planned = plan::plan(message, &self.routes.current(), &self.catalog.current());
         let mut renames = planned.events.iter().filter(|it| it.event.is_about_names()).peekable();
         if renames.peek().is_none() {
             return planned;
         }
         // Whatever is called otherwise from now on is decided when it is known how.
         renames.for_each(|renamed| self.catalog.doubt(&renamed.event));
-        plan::plan(message, &self.routes, &self.catalog.current())
+        plan::plan(message, &self.routes.current(), &self.catalog.current())
     }
 
     /// Says at any time whether the store took or answered something within the last seconds.
