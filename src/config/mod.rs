@@ -16,9 +16,10 @@ pub use self::{
         Action, ActionKind, ActorPattern, Alerts, Attio, AttioAction, AttioValue, AttioWrite,
         Config, Debounce, HttpAction, LogAction, Name, OrderBy, PostgresAction, Rate, Reconcile,
         Retry, Route, SecretPlace, Server, SigningKey, SlackAction, SlackTarget, Source, Store,
-        TableName, Target, Tls, Worker,
+        TableName, Target, Tls, Worker, Written,
     },
     problem::{Problem, Problems, Severity},
+    references::{SecretReference, SecretUser},
     schema::json_schema,
     suggest::nearest,
 };
@@ -30,6 +31,7 @@ mod file;
 mod meant;
 mod problem;
 mod reader;
+mod references;
 mod schema;
 mod secret;
 mod suggest;
@@ -42,9 +44,9 @@ const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LO
 #[derive(Clone, Copy)]
 pub struct Outside<'a> {
     /// Looks up an environment variable.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// Looks at an action's templates; says for each wrong one its key (`body`, `text`) and why.
-    pub templates: &'a dyn Fn(&Action) -> Vec<(&'static str, String)>,
+    pub templates: &'a (dyn Fn(&Action) -> Vec<(&'static str, String)> + Sync),
 }
 
 /// Reads a secret or a setting from this process's environment.

@@ -11,8 +11,9 @@ mod thing;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -32,6 +33,8 @@ use crate::{
 };
 use away::Away;
 use flight::{Flights, SharedFlights};
+pub use names::Names;
+use names::Wanted;
 use thing::{Found, Owner, Thing};
 
 /// A delivery that waits for names or for the store is looked at again after so long.
@@ -52,7 +55,8 @@ struct Inner {
     flights: SharedFlights<Thing, Found>,
     away: Away,
     /// Sources whose values are not kept.
-    forgetful: HashSet<SourceName>,
+    forgetful: ArcSwap<HashSet<SourceName>>,
+    wanted: ArcSwap<Wanted>,
 }
 
 /// The event that is to be understood.
@@ -105,14 +109,14 @@ impl Enrich {
         catalog: catalog::Shared,
         desk: Desk,
     ) -> Self {
-        let forgetful = config.sources.iter().filter(|source| !source.keep_values);
         Self(Arc::new(Inner {
             client,
             catalog,
             desk,
             flights: Arc::new(Flights::new()),
             away: Away::default(),
-            forgetful: forgetful.map(|source| source.name.clone()).collect(),
+            forgetful: ArcSwap::from_pointee(forgetful(config)),
+            wanted: ArcSwap::from_pointee(Wanted::new(config)),
         }))
     }
 
@@ -120,6 +124,13 @@ impl Enrich {
     #[must_use]
     pub fn client(&self) -> Option<&Client> {
         self.0.client.as_ref()
+    }
+
+    /// From now on this configuration says whose values are kept, and which names are wanted.
+    pub fn change(&self, config: &Config) {
+        self.0.forgetful.store(Arc::new(forgetful(config)));
+        self.0.wanted.store(Arc::new(Wanted::new(config)));
+        self.0.catalog.ask(None);
     }
 
     /// What the workspace calls things, as far as is known.
@@ -137,19 +148,19 @@ impl Enrich {
         if needs.is_empty() {
             return Ok(values);
         }
-        let kinds = kinds(needs);
-        let keeps = !self.0.forgetful.contains(about.source);
+        let kinds = SnapshotKind::needed(needs);
+        let keeps = !self.0.forgetful.load().contains(about.source);
         if keeps {
             let kept = self.0.desk.snapshots(about.id).await.map_err(|error| away_store(&error))?;
             for snapshot in &kept {
-                place(&mut values, snapshot);
+                snapshot.place(&mut values);
             }
         }
         let mut found = Vec::new();
         for kind in kinds {
-            if slot(&mut values, kind).is_none() {
+            if kind.slot(&mut values).is_none() {
                 let (looked_up_at, value) = self.find(about, kind).await?;
-                *slot(&mut values, kind) = Some(value.clone());
+                *kind.slot(&mut values) = Some(value.clone());
                 found.push(Snapshot {
                     event_id: about.id,
                     kind,
@@ -162,7 +173,7 @@ impl Enrich {
             // Another route's look-up may have been kept first: all see the same.
             let standing = self.0.desk.keep(found).await.map_err(|error| away_store(&error))?;
             for snapshot in &standing {
-                place(&mut values, snapshot);
+                snapshot.place(&mut values);
             }
         }
         Ok(values)
@@ -189,7 +200,7 @@ impl Enrich {
             },
             SnapshotKind::Previous => return self.previous(about, &catalog).await,
             SnapshotKind::Workspace => {
-                return Ok((OffsetDateTime::now_utc(), workspace(&catalog)));
+                return Ok((OffsetDateTime::now_utc(), value::workspace(&catalog)));
             }
         };
         let Some(thing) = thing else { return Ok((OffsetDateTime::now_utc(), Value::Null)) };
@@ -290,57 +301,15 @@ impl Enrich {
     }
 }
 
+fn forgetful(config: &Config) -> HashSet<SourceName> {
+    let sources = config.sources.iter().filter(|source| !source.keep_values);
+    sources.map(|source| source.name.clone()).collect()
+}
+
 fn actor(event: &Event, member: Option<&Value>) -> Value {
     value::actor(event.actor_type.as_deref(), event.actor_id.as_deref(), member)
 }
 
-fn workspace(catalog: &Catalog) -> Value {
-    catalog.identity.as_ref().map_or(Value::Null, |identity| {
-        json!({
-            "id": identity.workspace_id,
-            "name": identity.workspace_name,
-            "slug": identity.workspace_slug,
-        })
-    })
-}
-
 fn away_store(error: &StoreError) -> Setback {
     Setback::Later { reason: "store", what: error_text(error), wait: SOON }
-}
-
-fn kinds(needs: Needs) -> impl Iterator<Item = SnapshotKind> {
-    [
-        (needs.record, SnapshotKind::Record),
-        (needs.entry, SnapshotKind::Entry),
-        (needs.previous, SnapshotKind::Previous),
-        (needs.actor, SnapshotKind::Actor),
-        (needs.workspace, SnapshotKind::Workspace),
-        (needs.note, SnapshotKind::Note),
-        (needs.task, SnapshotKind::Task),
-        (needs.comment, SnapshotKind::Comment),
-        (needs.meeting, SnapshotKind::Meeting),
-    ]
-    .into_iter()
-    .filter_map(|(is_needed, kind)| is_needed.then_some(kind))
-}
-
-fn slot(values: &mut Values, kind: SnapshotKind) -> &mut Option<Value> {
-    match kind {
-        SnapshotKind::Record => &mut values.record,
-        SnapshotKind::Entry => &mut values.entry,
-        SnapshotKind::Previous => &mut values.previous,
-        SnapshotKind::Actor => &mut values.actor,
-        SnapshotKind::Workspace => &mut values.workspace,
-        SnapshotKind::Note => &mut values.note,
-        SnapshotKind::Task => &mut values.task,
-        SnapshotKind::Comment => &mut values.comment,
-        SnapshotKind::Meeting => &mut values.meeting,
-    }
-}
-
-/// What was kept; what cannot be read any more is looked up again.
-fn place(values: &mut Values, snapshot: &Snapshot) {
-    if let Ok(value) = serde_json::from_slice(&snapshot.value) {
-        *slot(values, snapshot.kind) = Some(value);
-    }
 }

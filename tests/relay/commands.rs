@@ -5,6 +5,7 @@ mod demo;
 mod documents;
 mod examples;
 mod explain;
+mod inventory;
 pub mod program;
 
 use std::fs;
