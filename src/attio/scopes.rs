@@ -137,12 +137,12 @@ fn of_value(name: &str, on: &[String]) -> Vec<Scope> {
 /// What it takes to know which ids slugs stand for. `/v2/self` takes no scope.
 fn of_names(route: &Route) -> Vec<Scope> {
     let mut scopes = Vec::new();
-    let changed = route.changed.iter().any(Name::is_slug);
-    let changes = |fits: fn(&str) -> bool| changed && route.on.iter().any(|it| fits(it));
-    if route.object.as_ref().is_some_and(Name::is_slug) || changes(|it| !is_of_entries(it)) {
+    let names_changes = route.changed.iter().any(Name::is_slug);
+    let of_changes = |fits: fn(&str) -> bool| names_changes && route.on.iter().any(|it| fits(it));
+    if route.object.as_ref().is_some_and(Name::is_slug) || of_changes(|it| !is_of_entries(it)) {
         scopes.push(OBJECTS);
     }
-    if route.list.as_ref().is_some_and(Name::is_slug) || changes(may_be_of_entries) {
+    if route.list.as_ref().is_some_and(Name::is_slug) || of_changes(may_be_of_entries) {
         scopes.push(LISTS);
     }
     scopes

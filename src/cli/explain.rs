@@ -116,7 +116,7 @@ fn explained(config: &Config, known: &Known) -> Vec<Explained> {
     each.map(|(verdict, rule)| {
         let mut conditions: Vec<_> = verdict.filters.into_iter().map(Condition::of).collect();
         let told = when::told(rule, &known.event, &values);
-        conditions.extend(told.iter().map(|told| told.condition()));
+        conditions.extend(told.iter().map(Told::condition));
         let (verdict, reason) = concluded(verdict.judged, rule, told.as_ref());
         Explained { route: rule.name().to_string(), conditions, verdict, reason }
     })

@@ -51,8 +51,8 @@ enum Command {
     },
     /// Read the configuration and report every problem.
     Check {
-        /// Ask the store too, whether it can be reached and its schema fits. (Attio is not asked:
-        /// that comes with a later version.)
+        /// Ask Attio too (whether the token lives and may do what the routes need, and whether the
+        /// names in them are there), the store and the databases that rows are written to.
         #[arg(long)]
         online: bool,
     },

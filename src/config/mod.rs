@@ -28,6 +28,7 @@ mod check;
 mod document;
 mod file;
 mod meant;
+pub mod online;
 mod problem;
 mod reader;
 mod references;

@@ -6,6 +6,7 @@
 
 mod away;
 mod flight;
+mod missing;
 mod names;
 mod thing;
 

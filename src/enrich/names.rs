@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Enrich;
+use super::{Enrich, missing::Missing};
 use crate::{
     attio::{
         catalog::{Catalog, Holder},
@@ -49,6 +49,7 @@ pub struct Names {
     enrich: Enrich,
     client: Client,
     wanted: Wanted,
+    missing: Missing,
     learnt_at: Option<OffsetDateTime>,
     failures: u32,
 }
@@ -71,6 +72,7 @@ impl Enrich {
             enrich: self.clone(),
             client: self.0.client.clone()?,
             wanted: Wanted::new(config),
+            missing: Missing::new(config),
             learnt_at: None,
             failures: 0,
         })
@@ -113,6 +115,7 @@ impl Names {
             && is_ours(&self.enrich.catalog().current())
         {
             self.learnt_at = Some(kept.learnt_at);
+            self.missing.look(&kept.catalog);
             self.enrich.catalog().replace(kept.catalog);
         }
         Ok(())
@@ -158,6 +161,7 @@ impl Names {
 
     async fn keep(&mut self, learnt_at: OffsetDateTime, catalog: Catalog) {
         self.learnt_at = Some(learnt_at);
+        self.missing.look(&catalog);
         self.enrich.catalog().replace(catalog.clone());
         let Some(identity) = &catalog.identity else { return };
         let workspace = identity.workspace_id.clone();

@@ -445,6 +445,18 @@ impl Store {
         }
     }
 
+    /// What [`Self::prepare`] makes sure of, without a change: which migrations are applied, and
+    /// remarks that somebody should read.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] now, [`StoreError::Unusable`] for good.
+    pub async fn check(&self) -> Result<(SchemaStatus, Vec<&'static str>), StoreError> {
+        match self {
+            Self::Postgres(store) => store.check().await,
+            Self::Sqlite(store) => store.check().await.map(|status| (status, Vec::new())),
+        }
+    }
+
     /// Which migrations are applied.
     ///
     /// # Errors

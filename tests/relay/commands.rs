@@ -1,6 +1,7 @@
 //! The commands, as the built binary answers them: what they print and how they exit.
 
 mod canaries;
+mod check_online;
 mod demo;
 mod documents;
 mod explain;

@@ -133,6 +133,21 @@ fn retry(check: &mut Check<'_, '_>, place: &Place, typed: &file::Retry) -> meant
     meant::Retry { attempts: typed.attempts.map_or(15, |count| count.0), first, factor, max }
 }
 
+/// Reports templates that ask for values where there is no way to look them up.
+pub(super) fn needs(check: &mut Check<'_, '_>, config: &Config) {
+    let is_reached =
+        |action: &&meant::Action| config.routes.iter().any(|route| route.to.contains(&action.name));
+    for action in config.actions.iter().filter(is_reached) {
+        let table = Place::root().key("actions").key(action.name.as_str());
+        for written in action.templates() {
+            if !written.needs().is_empty() {
+                let place = written.keys.iter().fold(table.clone(), |place, key| place.key(key));
+                check.needs_attio(&place, "the template asks for values that are looked up");
+            }
+        }
+    }
+}
+
 /// Warns of actions that nothing leads to.
 pub(super) fn unused(check: &mut Check<'_, '_>, config: &Config) {
     for action in &config.actions {

@@ -57,6 +57,7 @@ pub fn check(
         references: references(typed),
         worker,
     };
+    action::needs(&mut check, &config);
     // A route that could not be read may well be the one that leads to an action.
     if config.routes.len() == typed.routes.len() {
         action::unused(&mut check, &config);

@@ -72,6 +72,10 @@ impl Postgres {
         setup::prepare(&self.options, migrate, self.allow_fsync_off).await
     }
 
+    pub(super) async fn check(&self) -> Result<(SchemaStatus, Vec<&'static str>), StoreError> {
+        setup::check(&self.options, self.allow_fsync_off).await
+    }
+
     pub(super) async fn schema_status(&self) -> Result<SchemaStatus, StoreError> {
         setup::schema_status(&self.options).await
     }

@@ -73,6 +73,10 @@ impl Sqlite {
         setup::prepare(&self.file, migrate).await
     }
 
+    pub(super) async fn check(&self) -> Result<SchemaStatus, StoreError> {
+        setup::check(&self.file).await
+    }
+
     pub(super) async fn schema_status(&self) -> Result<SchemaStatus, StoreError> {
         setup::schema_status(&self.file).await
     }

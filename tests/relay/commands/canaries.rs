@@ -37,6 +37,7 @@ path = "/webhooks/attio"
 secrets = ["env:SOURCE", "env:OLDER"]
 [attio]
 token = "env:API"
+base_url = "{attio}"
 [actions.http]
 kind = "http"
 url = "{http}"
@@ -68,6 +69,7 @@ to = ["http", "hook", "bot", "warehouse"]
 "#,
         http = url("/http"),
         bot = url("/api"),
+        attio = url("/attio"),
     )
 }
 
@@ -95,7 +97,7 @@ fn no_command_shows_a_secret() {
     let folder = folder(&witness, &configuration(&witness, "\"sqlite:relay.db\"", ""));
     for (command, code) in [
         (&["check"][..], 0),
-        (&["check", "--online"], 0),
+        (&["check", "--online"], 1),
         (&["migrate"], 0),
         (&["migrate", "--status"], 0),
         (&["inventory"], 3),
@@ -154,11 +156,14 @@ fn serve_logs_no_secret_at_any_level_while_every_destination_echoes_them() {
     let sent = server.folder.run(&["send", "record.created"]);
     assert_eq!(sent.code, 0, "{sent}");
     assert_no_leak("send", &sent);
-    let requests: Vec<String> = (0..3).map(|_| witness.next()).collect();
-    let seen = |what: &str| requests.iter().any(|request| request.contains(what));
-    for what in ["canary-of-a-header", "canary-of-a-webhook", "canary-of-a-bot"] {
-        assert!(seen(what), "the destination never saw {what}: {requests:?}");
+    let mut unseen =
+        vec!["canary-of-a-header", "canary-of-a-webhook", "canary-of-a-bot", "canary-of-the-api"];
+    // Some may be asked again before the last is asked once.
+    for _ in 0..50 {
+        let request = if unseen.is_empty() { break } else { witness.next() };
+        unseen.retain(|what| !request.contains(what));
     }
+    assert!(unseen.is_empty(), "no destination saw {unseen:?}");
     let (_folder, ended) = server.stop();
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.err.contains("failed; will be tried again"), "{ended}");
