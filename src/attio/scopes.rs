@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::config::{Action, ActionKind, Config, Name, Route};
+use crate::config::{Action, ActionKind, AttioWrite, Config, Name, Route};
 
 /// Something that a token may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +32,10 @@ const MEMBERS: Scope = Scope::read("user_management");
 impl Scope {
     const fn read(area: &'static str) -> Self {
         Self { area, writes: false }
+    }
+
+    const fn write(area: &'static str) -> Self {
+        Self { area, writes: true }
     }
 
     /// Whether one of a token's scopes covers it: who may write may read.
@@ -99,6 +103,19 @@ pub fn of_action(action: &Action) -> Vec<Scope> {
         | ActionKind::Slack(_)
         | ActionKind::Postgres(_)
         | ActionKind::Log(_) => Vec::new(),
+        ActionKind::Attio(attio) => of_writing(&attio.write),
+    }
+}
+
+fn of_writing(write: &AttioWrite) -> Vec<Scope> {
+    match write {
+        AttioWrite::Record { .. } | AttioWrite::Update { .. } => {
+            vec![Scope::write("record_permission"), OBJECTS]
+        }
+        AttioWrite::Entry { .. } => vec![Scope::write("list_entry"), LISTS],
+        AttioWrite::Note { .. } => vec![Scope::write("note"), RECORDS, OBJECTS],
+        AttioWrite::Task { .. } => vec![Scope::write("task"), RECORDS, OBJECTS, MEMBERS],
+        AttioWrite::Comment { .. } => vec![Scope::write("comment"), RECORDS, OBJECTS],
     }
 }
 

@@ -101,7 +101,10 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let Self { config, command } = self;
         match command {
-            Command::Serve => with_config(&config, serve::run),
+            Command::Serve => with_config(&config, |meant| {
+                let origin = crate::reload::Origin { path: config.clone(), outside: OUTSIDE };
+                serve::run(meant, origin)
+            }),
             Command::Demo { once } => demo::run(once),
             Command::Check { online } => check::run(&config, online, &OUTSIDE),
             Command::Schema => schema::run(),

@@ -64,7 +64,7 @@ fn of_action(of: &SecretUser, action: &Action, found: &mut Found) {
             found.add(of, "token", slack.token.as_ref());
         }
         Action::Postgres(postgres) => found.add(of, "url", postgres.url.as_ref()),
-        Action::Log(_) => {}
+        Action::Attio(_) | Action::Log(_) => {}
     }
 }
 

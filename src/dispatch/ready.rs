@@ -11,7 +11,7 @@ use std::{
 use time::OffsetDateTime;
 use tracing::{debug, error, info, warn};
 
-use super::{Runner, Shared, attempt::clean};
+use super::{Shared, attempt::clean, roster::Runner};
 use crate::{
     action::Job,
     attio::{envelope::Envelope, event::Event},
@@ -39,14 +39,15 @@ pub(super) async fn ready(
     until: Instant,
 ) -> Result<Job, Verdict> {
     let mut job = job(claimed);
-    let Some(rule) = shared.routes.rule(&claimed.route) else { return Ok(job) };
+    let routes = shared.routes.current();
+    let Some(rule) = routes.rule(&claimed.route) else { return Ok(job) };
     let needs = rule.when().map_or(Needs::default(), Condition::needs) | runner.needs;
     let is_plain = rule.when().is_none() && !rule.needs_catalog() && claimed.debounce_key.is_none();
     if is_plain && needs.is_empty() {
         return Ok(job);
     }
     let event = event(claimed)?;
-    judge(shared, runner, claimed, &event)?;
+    judge(shared, runner, rule, &event)?;
     let changes = match claimed.debounce_key {
         Some(key) => {
             // Of a route that waits no longer, what waited goes at once.
@@ -88,14 +89,9 @@ fn event(claimed: &Claimed) -> Result<Event, Verdict> {
 }
 
 /// The filters that names decide.
-fn judge(
-    shared: &Shared,
-    runner: &Runner,
-    claimed: &Claimed,
-    event: &Event,
-) -> Result<(), Verdict> {
+fn judge(shared: &Shared, runner: &Runner, rule: &Rule, event: &Event) -> Result<(), Verdict> {
     let names = shared.enrich.catalog();
-    match shared.routes.judge(&claimed.route, event, &names.current()) {
+    match rule.judge(event, &names.current()) {
         Judged::Wanted => Ok(()),
         Judged::Unwanted(reason) => {
             info!(%reason, "skipped");

@@ -10,8 +10,13 @@ mod missing;
 mod names;
 mod thing;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -33,6 +38,9 @@ use crate::{
 };
 use away::Away;
 use flight::{Flights, SharedFlights};
+use missing::Missing;
+pub use names::Names;
+use names::Wanted;
 use thing::{Found, Owner, Thing};
 
 /// A delivery that waits for names or for the store is looked at again after so long.
@@ -53,7 +61,9 @@ struct Inner {
     flights: SharedFlights<Thing, Found>,
     away: Away,
     /// Sources whose values are not kept.
-    forgetful: HashSet<SourceName>,
+    forgetful: ArcSwap<HashSet<SourceName>>,
+    wanted: ArcSwap<Wanted>,
+    missing: Mutex<Missing>,
 }
 
 /// The event that is to be understood.
@@ -106,15 +116,34 @@ impl Enrich {
         catalog: catalog::Shared,
         desk: Desk,
     ) -> Self {
-        let forgetful = config.sources.iter().filter(|source| !source.keep_values);
         Self(Arc::new(Inner {
             client,
             catalog,
             desk,
             flights: Arc::new(Flights::new()),
             away: Away::default(),
-            forgetful: forgetful.map(|source| source.name.clone()).collect(),
+            forgetful: ArcSwap::from_pointee(forgetful(config)),
+            wanted: ArcSwap::from_pointee(Wanted::new(config)),
+            missing: Mutex::new(Missing::new(config)),
         }))
+    }
+
+    /// The process's one way to Attio, where there is one.
+    #[must_use]
+    pub fn client(&self) -> Option<&Client> {
+        self.0.client.as_ref()
+    }
+
+    /// From now on this configuration says whose values are kept, and which names are wanted.
+    pub fn change(&self, config: &Config) {
+        self.0.forgetful.store(Arc::new(forgetful(config)));
+        self.0.wanted.store(Arc::new(Wanted::new(config)));
+        *self.missing() = Missing::new(config);
+        self.0.catalog.ask(None);
+    }
+
+    fn missing(&self) -> MutexGuard<'_, Missing> {
+        self.0.missing.lock().expect("no one panics while holding it")
     }
 
     /// What the workspace calls things, as far as is known.
@@ -133,7 +162,7 @@ impl Enrich {
             return Ok(values);
         }
         let kinds = SnapshotKind::needed(needs);
-        let keeps = !self.0.forgetful.contains(about.source);
+        let keeps = !self.0.forgetful.load().contains(about.source);
         if keeps {
             let kept = self.0.desk.snapshots(about.id).await.map_err(|error| away_store(&error))?;
             for snapshot in &kept {
@@ -283,6 +312,11 @@ impl Enrich {
             Err(error) => Err(self.0.away.failed(&error)),
         }
     }
+}
+
+fn forgetful(config: &Config) -> HashSet<SourceName> {
+    let sources = config.sources.iter().filter(|source| !source.keep_values);
+    sources.map(|source| source.name.clone()).collect()
 }
 
 fn actor(event: &Event, member: Option<&Value>) -> Value {

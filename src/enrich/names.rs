@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Enrich, missing::Missing};
+use super::Enrich;
 use crate::{
     attio::{
         catalog::{Catalog, Holder},
@@ -38,7 +38,7 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// Which objects' and lists' attributes are always learnt: those that routes name.
 #[derive(Debug, Clone, Default)]
-struct Wanted {
+pub(super) struct Wanted {
     objects: Vec<String>,
     lists: Vec<String>,
 }
@@ -48,14 +48,12 @@ struct Wanted {
 pub struct Names {
     enrich: Enrich,
     client: Client,
-    wanted: Wanted,
-    missing: Missing,
     learnt_at: Option<OffsetDateTime>,
     failures: u32,
 }
 
 impl Wanted {
-    fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let text = |name: &Name| name.to_string();
         Self {
             objects: config.routes.iter().filter_map(|it| it.object.as_ref()).map(text).collect(),
@@ -67,12 +65,10 @@ impl Wanted {
 impl Enrich {
     /// The loop that learns names; none where there is nobody to learn them from.
     #[must_use]
-    pub fn names(&self, config: &Config) -> Option<Names> {
+    pub fn names(&self) -> Option<Names> {
         Some(Names {
             enrich: self.clone(),
             client: self.0.client.clone()?,
-            wanted: Wanted::new(config),
-            missing: Missing::new(config),
             learnt_at: None,
             failures: 0,
         })
@@ -115,7 +111,7 @@ impl Names {
             && is_ours(&self.enrich.catalog().current())
         {
             self.learnt_at = Some(kept.learnt_at);
-            self.missing.look(&kept.catalog);
+            self.enrich.missing().look(&kept.catalog);
             self.enrich.catalog().replace(kept.catalog);
         }
         Ok(())
@@ -143,7 +139,7 @@ impl Names {
     }
 
     async fn ask(&self) -> Result<Catalog, ApiError> {
-        let mut wanted = self.wanted.clone();
+        let mut wanted = Wanted::clone(&self.enrich.0.wanted.load());
         let current = arc_swap::Guard::into_inner(self.enrich.catalog().current());
         for id in self.enrich.catalog().asked_about() {
             // An id that is not known yet may be either's; the other will not have it.
@@ -161,7 +157,7 @@ impl Names {
 
     async fn keep(&mut self, learnt_at: OffsetDateTime, catalog: Catalog) {
         self.learnt_at = Some(learnt_at);
-        self.missing.look(&catalog);
+        self.enrich.missing().look(&catalog);
         self.enrich.catalog().replace(catalog.clone());
         let Some(identity) = &catalog.identity else { return };
         let workspace = identity.workspace_id.clone();

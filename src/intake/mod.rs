@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    attio::catalog, dispatch::Dispatch, routing::RouteTable, signature::VerifiedMessage,
-    store::Lane, telemetry::Metrics,
+    attio::catalog, dispatch::Dispatch, routing, signature::VerifiedMessage, store::Lane,
+    telemetry::Metrics,
 };
 use batcher::{Batcher, Incoming};
 
@@ -77,7 +77,7 @@ pub struct Taken {
 #[derive(Debug, Clone)]
 pub struct Intake {
     queue: mpsc::Sender<Incoming>,
-    routes: Arc<RouteTable>,
+    routes: routing::Shared,
     catalog: catalog::Shared,
     metrics: Arc<Metrics>,
     able: Able,
@@ -103,7 +103,7 @@ impl Intake {
     /// The loop ends when every clone of the intake is gone and all is answered, or, where the
     /// store does not answer, at `give_up`.
     pub fn new(
-        routes: Arc<RouteTable>,
+        routes: routing::Shared,
         catalog: catalog::Shared,
         dispatch: &Dispatch,
         lane: Lane,
@@ -137,7 +137,7 @@ impl Intake {
         if message.key().is_none() {
             self.metrics.missing_key.with([source]).increment(1);
         }
-        let planned = plan::plan(&message, &self.routes, &self.catalog.current());
+        let planned = plan::plan(&message, &self.routes.current(), &self.catalog.current());
         let renames = planned.events.iter().any(|event| event.event.is_about_names());
         let refused = Taken {
             result: Err(Unavailable),

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::config::{Action, ActionKind, PostgresAction, SlackTarget, Store};
+use crate::config::{Action, ActionKind, AttioWrite, PostgresAction, SlackTarget, Store};
 
 /// Where messages go.
 pub(super) fn to_store(store: &Store) -> String {
@@ -19,8 +19,17 @@ pub(super) fn of_action(action: &Action) -> Vec<String> {
         ActionKind::Http(http) => vec![format!("{} to {}", http.method, origin(&http.url))],
         ActionKind::Slack(slack) => vec![to_slack(&slack.target)],
         ActionKind::Postgres(postgres) => to_warehouse(postgres),
+        ActionKind::Attio(attio) => vec![to_attio(&attio.write)],
         ActionKind::Log(_) => vec!["the log of attio-relay".to_owned()],
     }
+}
+
+fn to_attio(write: &AttioWrite) -> String {
+    let of_object = write.object().map(|object| format!(" of {object}")).unwrap_or_default();
+    let on_list = write.list().map(|list| format!(" on {list}")).unwrap_or_default();
+    let values: Vec<_> = write.values().iter().map(|(name, _)| name.as_str()).collect();
+    let values = if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
+    format!("Attio, {}{of_object}{on_list}{values}", write.form())
 }
 
 fn to_slack(target: &SlackTarget) -> String {
