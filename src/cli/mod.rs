@@ -8,6 +8,7 @@ mod confirm;
 mod demo;
 mod explain;
 mod healthcheck;
+mod inventory;
 mod messages;
 mod migrate;
 mod schema;
@@ -47,14 +48,16 @@ enum Command {
     Serve,
     /// See all of it work on this machine, with nothing to install.
     Demo {
+        /// Play one of the files in config/examples instead; such a play ends by itself.
+        pattern: Option<demo::Pattern>,
         /// End when everything was delivered: with 0, or with 1 when something was not.
         #[arg(long)]
         once: bool,
     },
     /// Read the configuration and report every problem.
     Check {
-        /// Ask the store too, whether it can be reached and its schema fits. (Attio is not asked:
-        /// that comes with a later version.)
+        /// Ask Attio too (whether the token lives and may do what the routes need, and whether the
+        /// names in them are there), the store and the databases that rows are written to.
         #[arg(long)]
         online: bool,
     },
@@ -79,6 +82,7 @@ enum Command {
     Discard(act::discard::Discard),
     Pause(act::pause::Pause),
     Resume(act::pause::Resume),
+    Inventory(inventory::Stocktake),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -108,8 +112,11 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let Self { config, command } = self;
         match command {
-            Command::Serve => with_config(&config, serve::run),
-            Command::Demo { once } => demo::run(once),
+            Command::Serve => with_config(&config, |meant| {
+                let origin = crate::reload::Origin { path: config.clone(), outside: OUTSIDE };
+                serve::run(meant, origin)
+            }),
+            Command::Demo { pattern, once } => demo::run(pattern, once),
             Command::Check { online } => check::run(&config, online, &OUTSIDE),
             Command::Schema => schema::run(),
             Command::Send(send) => send::run(&send, &config),
@@ -135,6 +142,9 @@ impl Cli {
             }
             Command::Resume(resume) => {
                 with_config(&config, |config| act::pause::resume(&resume, &config))
+            }
+            Command::Inventory(stocktake) => {
+                with_config(&config, |config| inventory::run(&stocktake, &config))
             }
             Command::Completions { shell } => completions::run(shell),
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
@@ -65,18 +66,18 @@ impl Claiming {
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let mut adopted = false;
+        let mut adopted = None;
         let mut next_poll = Instant::now();
         while !stop.is_cancelled() {
+            let generation = self.dispatch.0.generation.load(Ordering::Acquire);
             let result = if next_poll <= Instant::now() {
                 // Also while there is always something to claim; and before the very first claim.
                 self.obey().await.inspect(|_| next_poll = Instant::now() + poll())
-            } else if adopted {
+            } else if adopted == Some(generation) {
                 self.claim().await
             } else {
-                self.adopt().await
+                self.adopt().await.inspect(|_| adopted = Some(generation))
             };
-            adopted |= matches!(result, Ok(Step::Adopted));
             let metrics = &self.dispatch.0.metrics;
             match result {
                 Ok(Step::Idle) => {}
@@ -107,7 +108,8 @@ impl Claiming {
 
     /// Lets deliveries go on whose route was not configured and is now.
     async fn adopt(&mut self) -> Result<Step, StoreError> {
-        let routes: Vec<&str> = self.dispatch.0.routes.names().collect();
+        let routes = self.dispatch.0.routes.current();
+        let routes: Vec<&str> = routes.names().collect();
         self.lane.adopt(&routes).await.map(|_| Step::Adopted)
     }
 

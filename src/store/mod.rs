@@ -5,6 +5,8 @@
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
 mod act;
+mod activity;
+mod deliveries;
 mod desk;
 mod filter;
 mod kept;
@@ -20,6 +22,8 @@ pub use {postgres::statements as postgres_statements, sqlite::statements as sqli
 
 pub use self::{
     act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
+    activity::{Activity, RouteActivity, SourceActivity, Span},
+    deliveries::StoredDelivery,
     desk::Desk,
     filter::{DeliveryState, Filter, Selected},
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},
@@ -460,6 +464,18 @@ impl Store {
         match self {
             Self::Postgres(store) => store.prepare(migrate).await,
             Self::Sqlite(store) => store.prepare(migrate).await,
+        }
+    }
+
+    /// What [`Self::prepare`] makes sure of, without a change: which migrations are applied, and
+    /// remarks that somebody should read.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] now, [`StoreError::Unusable`] for good.
+    pub async fn check(&self) -> Result<(SchemaStatus, Vec<&'static str>), StoreError> {
+        match self {
+            Self::Postgres(store) => store.check().await,
+            Self::Sqlite(store) => store.check().await.map(|status| (status, Vec::new())),
         }
     }
 

@@ -2,9 +2,12 @@
 
 mod acts;
 mod canaries;
+mod check_online;
 mod demo;
 mod documents;
+mod examples;
 mod explain;
+mod inventory;
 pub mod program;
 
 use std::fs;

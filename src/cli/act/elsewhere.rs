@@ -90,7 +90,8 @@ impl Elsewhere {
                 | ActionError::Refused(failure)
                 | ActionError::Gone(failure),
             ) => Err(failure.what),
-            Err(ActionError::Skipped(why)) => Err(why),
+            Err(ActionError::Later { what, .. }) => Err(what),
+            Err(ActionError::Skipped(why) | ActionError::Loop(why)) => Err(why),
         })
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// One question or change takes so long at the most.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// How changes are agreed to.
 #[derive(Debug, Args)]

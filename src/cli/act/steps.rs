@@ -73,14 +73,14 @@ pub(super) async fn in_steps<T>(
 ) -> anyhow::Result<End> {
     let most = most.unwrap_or(STEP);
     let (size, pause) = pace.map_or((most, Duration::ZERO), |pace| pace.step(most));
-    let mut stop = pin!(tokio::signal::ctrl_c().fuse());
+    let mut interrupt = pin!(tokio::signal::ctrl_c().fuse());
     for (number, some) in things.chunks(size).enumerate() {
         if number > 0 && !pause.is_zero() {
             tokio::select! {
-                _ = &mut stop => return Ok(End::Stopped),
+                _ = &mut interrupt => return Ok(End::Stopped),
                 () = tokio::time::sleep(pause) => {}
             }
-        } else if (&mut stop).now_or_never().is_some() {
+        } else if (&mut interrupt).now_or_never().is_some() {
             return Ok(End::Stopped);
         }
         step(some, progress).await?;

@@ -11,6 +11,7 @@ use crate::{
 /// What is paused, as far as this process knows.
 #[derive(Debug, Default)]
 pub(super) struct Paused {
+    actions: HashSet<ActionName>,
     routes: HashSet<RouteName>,
     /// Pauses of this process's own that the store may not know yet.
     untold: Vec<Pause>,
@@ -31,6 +32,13 @@ pub struct Turn {
     pub name: String,
     /// Whether it waits now.
     pub is_paused: bool,
+}
+
+impl Paused {
+    /// Whether the store named this action when it was looked at.
+    pub(super) fn names(&self, action: &ActionName) -> bool {
+        self.actions.contains(action)
+    }
 }
 
 impl Limits {
@@ -72,12 +80,12 @@ impl Limits {
         let named = |kind| {
             pauses.iter().filter(move |pause| pause.kind == kind).map(|pause| pause.name.as_str())
         };
-        let actions: HashSet<&str> = named(PauseKind::Action).collect();
+        let actions: HashSet<ActionName> = named(PauseKind::Action).map(ActionName::from).collect();
         let mut state = self.state();
         let knows_our_own = look.0 == state.paused.own && state.paused.untold.is_empty();
         let mut turns = Vec::new();
         for gate in &mut state.gates {
-            let is_named = actions.contains(gate.action.as_str());
+            let is_named = actions.contains(&gate.action);
             if gate.paused == is_named || (gate.paused && !knows_our_own) {
                 continue;
             }
@@ -92,7 +100,7 @@ impl Limits {
             let is_paused = routes.contains(route);
             turns.push(Turn { kind: PauseKind::Route, name: route.to_string(), is_paused });
         }
-        state.paused.routes = routes;
+        (state.paused.actions, state.paused.routes) = (actions, routes);
         turns
     }
 
@@ -112,16 +120,15 @@ impl Limits {
     #[must_use]
     pub fn standing(&self) -> Vec<(ActionName, bool, bool)> {
         let state = self.state();
-        let standing =
-            |gate: &super::Gate| (gate.action.clone(), gate.breaker.is_open(), gate.paused);
-        state.gates.iter().map(standing).collect()
+        let known = state.gates.iter().filter(|gate| gate.concurrency > 0);
+        known.map(|gate| (gate.action.clone(), gate.breaker.is_open(), gate.paused)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::limits::tests::action;
+    use crate::dispatch::limits::tests::{action, limits as of_actions};
 
     fn of(kind: PauseKind, name: &str) -> Pause {
         Pause { kind, name: name.to_owned(), by: String::new(), reason: String::new() }
@@ -129,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_the_store_names_waits_and_all_else_goes_on() {
-        let limits = Limits::new(8, &[action("one", 4), action("two", 4)]);
+        let limits = of_actions(8, &[action("one", 4), action("two", 4)]);
         let pauses = [of(PauseKind::Action, "one"), of(PauseKind::Route, "r")];
         assert_eq!(limits.obey(limits.look(), &pauses).len(), 2);
         assert!(limits.is_paused(0) && !limits.is_paused(1) && limits.is_route_paused(&"r".into()));
@@ -141,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_own_pause_outlasts_a_store_that_was_not_told_or_was_looked_at_before() {
-        let limits = Limits::new(8, &[action("one", 4)]);
+        let limits = of_actions(8, &[action("one", 4)]);
         let early = limits.look();
         assert!(limits.pause(0, "410", String::new()) && !limits.pause(0, "410", String::new()));
         limits.obey(limits.look(), &[]);

@@ -4,7 +4,9 @@
 //! The database's clock rules leases and due times.
 
 mod act;
+mod activity;
 mod connection;
+mod deliveries;
 mod kept;
 mod merge;
 mod pause;
@@ -34,6 +36,7 @@ pub mod statements {
     pub const HOLD: &str = super::pause::HOLD;
     pub const LET_GO: &str = super::pause::LET_GO;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
+    pub const ACTIVITY: [(&str, usize); 4] = super::activity::STATEMENTS;
 
     /// What the lanes that run them have set.
     pub fn settings() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -72,6 +75,10 @@ impl Postgres {
 
     pub(super) async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
         setup::prepare(&self.options, migrate, self.allow_fsync_off).await
+    }
+
+    pub(super) async fn check(&self) -> Result<(SchemaStatus, Vec<&'static str>), StoreError> {
+        setup::check(&self.options, self.allow_fsync_off).await
     }
 
     pub(super) async fn schema_status(&self) -> Result<SchemaStatus, StoreError> {

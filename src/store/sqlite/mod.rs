@@ -4,7 +4,9 @@
 //! lanes take turns with it. SQLite's clock, in milliseconds, rules leases and due times.
 
 mod act;
+mod activity;
 mod connection;
+mod deliveries;
 mod kept;
 mod merge;
 mod outcome;
@@ -34,6 +36,7 @@ pub mod statements {
     pub const RESUMED: &str = super::pause::RESUMED;
     pub const LET_GO: &str = super::pause::LET_GO;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
+    pub const ACTIVITY: [&str; 4] = super::activity::STATEMENTS;
 }
 
 /// A SQLite file.
@@ -76,6 +79,10 @@ impl Sqlite {
 
     pub(super) async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
         setup::prepare(&self.file, migrate).await
+    }
+
+    pub(super) async fn check(&self) -> Result<SchemaStatus, StoreError> {
+        setup::check(&self.file).await
     }
 
     pub(super) async fn schema_status(&self) -> Result<SchemaStatus, StoreError> {

@@ -1,10 +1,10 @@
 //! `replay`, `discard`, `pause`, `resume`: what they do, say, and leave behind.
 
 use super::{
-    program::{Folder, Run, Server, Witness},
+    program::{Folder, Run, Server, Witness, signal},
     small,
 };
-use crate::support::database::TestDatabase;
+use crate::support::{app::eventually, database::TestDatabase};
 
 /// A folder whose store holds so many dead deliveries, and no server.
 async fn dead_letters(db: &TestDatabase, count: usize) -> Folder {
@@ -54,6 +54,27 @@ async fn replay_counts_asks_and_replays_once() {
     let acts = db.all_texts("SELECT what || ' ' || changed || ' ' || details FROM acts").await;
     assert_eq!(acts, [r#"replay 3 {"action":"gone","as_new":false,"fresh":false}"#]);
     assert!(db.text("SELECT who FROM acts").await.unwrap().contains('@'));
+}
+
+#[tokio::test]
+async fn an_interrupted_replay_goes_on_where_it_was() {
+    let db = TestDatabase::sqlite();
+    let folder = dead_letters(&db, 3).await;
+    let paced = ["replay", "--state", "dead", "--yes", "--rate", "1/m"];
+    let child = folder.spawn(&paced);
+    eventually("one is replayed", async || replays(&db).await == 1).await;
+    signal(&child, "INT");
+    let output = child.wait_with_output().unwrap();
+    let (out, err) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(
+        out.contains("replayed 1 delivery") && err.contains("the same command goes on"),
+        "{out}{err}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let rest = folder.run(&["replay", "--state", "dead", "--yes"]);
+    assert_ok(&rest, "replayed 2 deliveries");
+    assert_eq!(replays(&db).await, 3);
 }
 
 #[tokio::test]

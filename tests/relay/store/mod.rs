@@ -1,7 +1,9 @@
 //! What a store means: each behaviour is written once and must hold on both engines.
 
 mod acting;
+mod activity;
 mod claiming;
+mod deliveries;
 mod finishing;
 mod kept;
 mod merging;
