@@ -12,8 +12,8 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
     Leased, Shared, Slot,
-    claim::own_act,
     outcome::{Origin, Report},
+    pausing::tell_of_pauses,
     ready::ready,
     retry,
     roster::Runner,
@@ -291,16 +291,6 @@ fn log(
         Verdict::Skipped(reason) => info!(ms, %reason, "skipped"),
         Verdict::Merged(into) => info!(ms, %into, "merged"),
         Verdict::Orphaned | Verdict::Paused => {}
-    }
-}
-
-/// Has the store know what was paused just now, so that every process and every later start does.
-/// Where it cannot be told, the claim loop tells it as soon as it can.
-async fn tell_of_pauses(shared: &Shared) {
-    for pause in shared.limits.untold() {
-        if shared.desk.pause(pause.clone(), own_act(&pause)).await.is_ok() {
-            shared.limits.told(&pause);
-        }
     }
 }
 

@@ -13,9 +13,10 @@ use super::{
     Dispatch, Leased,
     limits::{Ask, Turn},
     outcome::Standing,
+    pausing::own_act,
 };
 use crate::{
-    store::{Act, Claimed, Deed, Lane, Pause, StoreError},
+    store::{Claimed, Lane, StoreError},
     telemetry::{error_text, unix_seconds},
 };
 
@@ -51,13 +52,6 @@ enum Step {
 /// How long until the next look. No two processes keep step.
 fn poll() -> Duration {
     POLL + POLL.mul_f64(fastrand::f64())
-}
-
-/// What the relay itself does when it pauses an action.
-pub(super) fn own_act(pause: &Pause) -> Act {
-    let name = format!("{}/{}", pause.kind.as_str(), pause.name);
-    let details = serde_json::json!({"name": name, "by": pause.by, "reason": pause.reason});
-    Act::new("attio-relay", Deed::Pause, &details)
 }
 
 impl Claiming {

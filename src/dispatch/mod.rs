@@ -10,6 +10,7 @@ pub mod breaker;
 mod claim;
 mod limits;
 mod outcome;
+mod pausing;
 mod ready;
 pub mod retry;
 mod roster;
