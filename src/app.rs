@@ -38,6 +38,7 @@ use crate::{
         tls::{Acceptor, TlsError},
     },
     intake::Intake,
+    reconcile::Schedule,
     routing::RouteTable,
     sampling,
     shutdown::Stop,
@@ -243,6 +244,10 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
     if let Some(tls) = tls {
         tasks.spawn("certificate", tls.watch(Arc::clone(&metrics), ends.rest.clone()));
     }
+    if let Some(schedule) = Schedule::new(&config, client.as_ref(), &store, &metrics) {
+        let run = schedule.run(ends.claims.clone());
+        tasks.spawn("reconcile", after(prepared.clone(), ends.claims.clone(), run));
+    }
     dispatch.check_destinations();
     let (claiming, writing) = loops.split(ends.claims.clone());
     tasks.spawn("intake", after(prepared.clone(), ends.intake.clone(), committing));
@@ -391,6 +396,7 @@ impl Parts {
             self.tasks.wait_for("intake", WRITING_PATIENCE).await;
         }
         self.tasks.wait_for("claim", WRITING_PATIENCE).await;
+        self.tasks.wait_for("reconcile", WRITING_PATIENCE).await;
         self.dispatch.finish_attempts(ATTEMPTS_PATIENCE).await;
         drop(self.dispatch);
         if !self.tasks.wait_for("outcome", WRITING_PATIENCE).await {

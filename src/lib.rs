@@ -17,6 +17,7 @@ pub mod intake;
 pub mod job;
 mod mask;
 pub mod name;
+pub mod reconcile;
 pub mod retry_after;
 pub mod routing;
 pub mod sampling;

@@ -3,10 +3,12 @@
 mod check;
 mod client;
 mod completions;
+mod confirm;
 mod demo;
 mod explain;
 mod healthcheck;
 mod migrate;
+mod reconcile;
 mod schema;
 mod send;
 mod serve;
@@ -70,6 +72,7 @@ enum Command {
     /// See and change Attio's subscriptions, so that it sends what the routes need.
     Webhooks(webhooks::Webhooks),
     Explain(explain::Explain),
+    Reconcile(reconcile::Reconcile),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -111,6 +114,9 @@ impl Cli {
             Command::Webhooks(webhooks) => webhooks::run(&webhooks, &config),
             Command::Explain(explain) => {
                 with_config(&config, |config| explain::run(&explain, &config))
+            }
+            Command::Reconcile(reconcile) => {
+                with_config(&config, |config| reconcile::run(&reconcile, &config))
             }
             Command::Completions { shell } => completions::run(shell),
         }

@@ -20,6 +20,7 @@ pub use self::{
     problem::{Problem, Problems, Severity},
     schema::json_schema,
     suggest::nearest,
+    units::interval,
 };
 
 mod alone;

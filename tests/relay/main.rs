@@ -16,6 +16,7 @@ mod faults;
 mod house;
 mod intake;
 mod metrics;
+mod reconcile;
 mod routes;
 mod store;
 mod support;

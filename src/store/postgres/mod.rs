@@ -7,6 +7,7 @@ mod connection;
 mod kept;
 mod merge;
 mod queue;
+mod reconcile;
 mod record;
 mod row;
 mod setup;
