@@ -13,6 +13,7 @@ mod outcome;
 mod ready;
 pub mod retry;
 mod roster;
+mod together;
 
 use std::{
     sync::{

@@ -64,7 +64,8 @@ impl Scene {
         let scene = Self::unidentified().await;
         let deadline = Instant::now() + Duration::from_secs(30);
         let identity = Some(scene.access.client.identity(deadline).await.unwrap());
-        scene.access.catalog.replace(Catalog { identity, ..Catalog::default() });
+        let names = Catalog { identity, ..Catalog::default() };
+        assert!(scene.access.catalog.replace(names, time::OffsetDateTime::now_utc()));
         scene
     }
 
