@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::config::{Action, ActionKind, Config, Name, Route};
+use crate::config::{Action, ActionKind, AttioWrite, Config, Name, Route};
 
 /// Something that a token may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +32,10 @@ const MEMBERS: Scope = Scope::read("user_management");
 impl Scope {
     const fn read(area: &'static str) -> Self {
         Self { area, writes: false }
+    }
+
+    const fn write(area: &'static str) -> Self {
+        Self { area, writes: true }
     }
 
     /// Whether one of a token's scopes covers it: who may write may read.
@@ -94,11 +98,21 @@ pub fn of_route(config: &Config, route: &Route) -> Vec<Needed> {
 /// What an action needs for what it writes to Attio, whichever route leads to it.
 #[must_use]
 pub fn of_action(action: &Action) -> Vec<Scope> {
-    match &action.kind {
+    let write = match &action.kind {
+        ActionKind::Attio(attio) => &attio.write,
         ActionKind::Http(_)
         | ActionKind::Slack(_)
         | ActionKind::Postgres(_)
-        | ActionKind::Log(_) => Vec::new(),
+        | ActionKind::Log(_) => return Vec::new(),
+    };
+    match write {
+        AttioWrite::Record { .. } | AttioWrite::Update { .. } => {
+            vec![Scope::write("record_permission"), OBJECTS]
+        }
+        AttioWrite::Entry { .. } => vec![Scope::write("list_entry"), LISTS],
+        AttioWrite::Note { .. } => vec![Scope::write("note")],
+        AttioWrite::Task { .. } => vec![Scope::write("task")],
+        AttioWrite::Comment { .. } => vec![Scope::write("comment")],
     }
 }
 
@@ -221,10 +235,9 @@ mod tests {
     #[test]
     fn who_may_write_may_read_and_not_the_reverse() {
         let granted = |scope: &str| [scope.to_owned()];
-        let writes = Scope { area: "note", writes: true };
         assert!(Scope::read("note").is_granted(&granted("note:read-write")));
         assert!(Scope::read("note").is_granted(&granted("note:read")));
-        assert!(!writes.is_granted(&granted("note:read")));
+        assert!(!Scope::write("note").is_granted(&granted("note:read")));
         assert!(!Scope::read("note").is_granted(&granted("task:read")));
     }
 }

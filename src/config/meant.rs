@@ -10,6 +10,7 @@ pub use self::{
     route::{ActorPattern, Debounce, Name, OrderBy, Route},
     templates::Written,
     warehouse::{PostgresAction, TableName},
+    write_back::{AttioAction, AttioValue, AttioWrite, Target},
 };
 pub use super::secret::SecretPlace;
 use crate::name::{ActionName, SourceName};
@@ -17,6 +18,7 @@ use crate::name::{ActionName, SourceName};
 mod route;
 mod templates;
 mod warehouse;
+mod write_back;
 
 /// A configuration in which every check has passed.
 #[derive(Debug, Clone)]
@@ -152,6 +154,8 @@ pub enum ActionKind {
     Slack(SlackAction),
     /// A row in a Postgres table.
     Postgres(PostgresAction),
+    /// Something written to Attio.
+    Attio(AttioAction),
     /// A line in the log.
     Log(LogAction),
 }

@@ -13,9 +13,10 @@ use std::{
 pub use self::{
     alone::{admin_listen, secret},
     meant::{
-        Action, ActionKind, ActorPattern, Alerts, Attio, Config, Debounce, HttpAction, LogAction,
-        Name, OrderBy, PostgresAction, Rate, Reconcile, Retry, Route, SecretPlace, Server,
-        SigningKey, SlackAction, SlackTarget, Source, Store, TableName, Tls, Worker, Written,
+        Action, ActionKind, ActorPattern, Alerts, Attio, AttioAction, AttioValue, AttioWrite,
+        Config, Debounce, HttpAction, LogAction, Name, OrderBy, PostgresAction, Rate, Reconcile,
+        Retry, Route, SecretPlace, Server, SigningKey, SlackAction, SlackTarget, Source, Store,
+        TableName, Target, Tls, Worker, Written,
     },
     problem::{Problem, Problems, Severity},
     schema::json_schema,

@@ -27,6 +27,9 @@ const ERROR_LIMIT: usize = 1024;
 /// How long after its own deadline an action is taken to hang.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// What runs in circles is left alone for so long, by processes that do not know of it too.
+const LOOP: Duration = Duration::from_mins(1);
+
 /// How an attempt ended.
 enum Ending {
     Done(Done),
@@ -144,7 +147,7 @@ async fn attempt(
     let duration = started.elapsed();
     let (verdict, result, failure) = judge(shared, runner, claimed, slot, &ending);
     log(&verdict, &failure, claimed, shared, duration);
-    if matches!(verdict, Verdict::Skipped(_)) {
+    if matches!(result, "skipped" | "postponed") {
         return (verdict, None); // the destination was not asked
     }
     let metrics = &shared.metrics;
@@ -215,6 +218,22 @@ fn judge(
             slot.unused();
             (Verdict::Skipped(clean(reason)), "skipped", Failure::default())
         }
+        Ending::Failed(ActionError::Later { reason, what, wait }) => {
+            slot.unused();
+            shared.metrics.postponed.with([runner.name.as_str(), *reason]).increment(1);
+            let failure = Failure { what: what.clone(), ..Failure::default() };
+            (Verdict::Postponed(*wait), "postponed", failure)
+        }
+        Ending::Failed(ActionError::Loop(what)) => {
+            if shared.limits.pause(gate) {
+                error!(action = %runner.name,
+                    "paused: {what}; mend its routes (`ignore_actors = [\"self\"]`) and restart");
+            }
+            slot.unused();
+            shared.metrics.postponed.with([runner.name.as_str(), "loop"]).increment(1);
+            let failure = Failure { what: what.clone(), ..Failure::default() };
+            (Verdict::Postponed(LOOP), "postponed", failure)
+        }
         Ending::Panicked => {
             let failure = Failure { what: "the action panicked".to_owned(), ..Failure::default() };
             (retry(&failure), "failed", failure)
@@ -247,7 +266,7 @@ fn log(
             warn!(ms, error = %clean(&failure.what), again_ms, "failed; will be tried again");
         }
         Verdict::Dead(reason) => error!(ms, %reason, "dead"),
-        Verdict::Postponed(_) => info!(ms, "cut off by the stop; given back"),
+        Verdict::Postponed(_) => info!(ms, reason = %clean(&failure.what), "given back"),
         Verdict::Skipped(reason) => info!(ms, %reason, "skipped"),
         Verdict::Merged(into) => info!(ms, %into, "merged"),
         Verdict::Orphaned => {}

@@ -26,7 +26,7 @@ use tracing::warn;
 pub use limits::{Limits, Slot};
 
 use crate::{
-    action::{Action, TemplateProblem},
+    action::{Action, TemplateProblem, attio::Access},
     config,
     enrich::Enrich,
     name::ActionName,
@@ -95,11 +95,13 @@ impl Dispatch {
         (enrich, desk): (Enrich, Desk),
         metrics: Arc<Metrics>,
     ) -> Result<(Self, Loops), TemplateProblem> {
+        let client = enrich.client().cloned();
+        let access = client.map(|client| Access { client, catalog: enrich.catalog().clone() });
         let runners = config
             .actions
             .iter()
             .map(|action| {
-                let built = Action::build(action)?;
+                let built = Action::build(action, access.as_ref())?;
                 Ok(Runner {
                     name: action.name.clone(),
                     needs: built.needs(),

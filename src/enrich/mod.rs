@@ -117,6 +117,12 @@ impl Enrich {
         }))
     }
 
+    /// The process's one way to Attio, where there is one.
+    #[must_use]
+    pub fn client(&self) -> Option<&Client> {
+        self.0.client.as_ref()
+    }
+
     /// What the workspace calls things, as far as is known.
     #[must_use]
     pub fn catalog(&self) -> &catalog::Shared {

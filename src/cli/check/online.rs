@@ -77,7 +77,7 @@ async fn destinations(config: &Config) -> Answer {
             continue;
         }
         let name = &action.name;
-        let checked = match Action::build(action) {
+        let checked = match Action::build(action, None) {
             Ok(built) => built.check_online().await,
             Err(problem) => Err(problem.to_string()),
         };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Check, http, postgres, slack};
+use super::{Check, attio_action, http, postgres, slack};
 use crate::{
     config::{
         document::Place,
@@ -83,6 +83,7 @@ fn common(typed: &file::Action) -> Common<'_> {
         file::Action::Http(http) => of!(http),
         file::Action::Slack(slack) => of!(slack),
         file::Action::Postgres(postgres) => of!(postgres),
+        file::Action::Attio(attio) => of!(attio),
         file::Action::Log(log) => of!(log),
     }
 }
@@ -93,6 +94,9 @@ fn kind(check: &mut Check<'_, '_>, place: &Place, typed: &file::Action) -> Optio
         file::Action::Slack(typed) => slack::slack(check, place, typed).map(ActionKind::Slack),
         file::Action::Postgres(typed) => {
             postgres::postgres(check, place, typed).map(ActionKind::Postgres)
+        }
+        file::Action::Attio(typed) => {
+            attio_action::attio_action(check, place, typed).map(ActionKind::Attio)
         }
         file::Action::Log(typed) => Some(ActionKind::Log(LogAction { text: typed.text.clone() })),
     }

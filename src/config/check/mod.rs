@@ -18,6 +18,7 @@ use super::{
 };
 
 mod action;
+mod attio_action;
 mod condition;
 mod debounce;
 mod event_type;
@@ -91,6 +92,12 @@ impl Check<'_, '_> {
         self.document
             .value(list)
             .is_none_or(|value| value.get_ref().as_array().is_some_and(|list| list.is_empty()))
+    }
+
+    /// A table was typed here, and nothing in it.
+    fn is_empty_table(&self, place: &Place) -> bool {
+        let table = self.document.value(place).and_then(|value| value.get_ref().as_table());
+        table.is_some_and(toml::de::DeTable::is_empty)
     }
 
     /// A key that must be there; one that is there and wrong has been reported already.

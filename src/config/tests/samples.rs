@@ -95,8 +95,8 @@ fn the_schema_refuses_other_keys_and_knows_each_kind() {
     assert_eq!(schema["additionalProperties"], false);
     let action = &schema["$defs"]["Action"]["oneOf"];
     let kinds: Vec<_> =
-        (0..4).map(|at| action[at]["properties"]["kind"]["const"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["http", "slack", "postgres", "log"]);
+        (0..5).map(|at| action[at]["properties"]["kind"]["const"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["http", "slack", "postgres", "attio", "log"]);
     assert_eq!(
         schema["$defs"]["Source"]["required"],
         serde_json::json!(["name", "path", "secrets"])

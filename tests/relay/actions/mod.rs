@@ -81,7 +81,7 @@ fn job() -> Job {
 }
 
 async fn perform(action: &config::Action) -> Result<Done, ActionError> {
-    Action::build(action).unwrap().perform(&job()).await
+    Action::build(action, None).unwrap().perform(&job()).await
 }
 
 async fn perform_http(http: HttpAction) -> Result<Done, ActionError> {

@@ -81,21 +81,29 @@ fn shell(line: &str) {
     assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// An empty data directory, made once for the whole run.
+/// An empty data directory, made once for the whole run, whichever process comes first.
 fn template(tools: &Tools) -> &'static Path {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         // Beside the data of the cluster that `scripts/with-postgres` removes in the end.
         let home = PathBuf::from(exported("RELAY_PG_DATA")).parent().unwrap().to_owned();
+        let turn = fs::File::create(home.join("template.lock")).unwrap();
+        turn.lock().unwrap();
         let data = home.join("template");
-        let path = data.to_str().unwrap();
-        let made = tools.run(
-            "initdb",
-            &["--no-sync", "--auth=trust", "--username=postgres", "--locale=C", "-D", path],
-        );
-        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        if !data.exists() {
+            lay_out(tools, &data);
+        }
         data
     })
+}
+
+fn lay_out(tools: &Tools, data: &Path) {
+    let path = data.to_str().unwrap();
+    let made = tools.run(
+        "initdb",
+        &["--no-sync", "--auth=trust", "--username=postgres", "--locale=C", "-D", path],
+    );
+    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
 }
 
 fn free_port() -> u16 {

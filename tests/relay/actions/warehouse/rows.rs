@@ -34,7 +34,8 @@ async fn every_key_makes_a_row_of_its_own() {
 async fn no_more_connections_are_made_than_the_action_may_have_attempts() {
     let warehouse = Warehouse::with("CREATE TABLE people (id text)").await;
     let config = warehouse.config(&[("id", "{{ event.id }}")], &[]);
-    let action = attio_relay::action::Action::build(&config::Action { concurrency: 2, ..config });
+    let action =
+        attio_relay::action::Action::build(&config::Action { concurrency: 2, ..config }, None);
     let action = action.unwrap();
     let event = json!({"id": "r1"});
     join_all((0..20).map(|_| perform(&action, &event))).await;
@@ -131,7 +132,7 @@ async fn a_value_that_is_missing_in_the_event_is_refused_before_anything_is_sent
     let warehouse = Warehouse::with("CREATE TABLE people (id text)").await;
     let action = warehouse.action(&[("id", "{{ event.nope }}")], &[]);
     let failure = refused(perform(&action, &json!({})).await);
-    assert!(failure.what.starts_with("the template of the column `id`: line 1"), "{failure:?}");
+    assert!(failure.what.starts_with("the `id` template: line 1"), "{failure:?}");
     assert!(failure.what.contains("undefined"), "{failure:?}");
 }
 
