@@ -12,7 +12,7 @@ use axum::{
     routing::get,
 };
 
-use crate::{http::Health, telemetry::Metrics};
+use crate::{http::Health, reload::Standing, telemetry::Metrics};
 
 /// The content type of the Prometheus text format, version 0.0.4:
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
@@ -20,8 +20,15 @@ const METRICS_TYPE: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// What the private listener serves.
-pub fn router(health: &Health, metrics: Arc<Metrics>) -> Router {
-    health.router().route("/metrics", get(async move || exposition(&metrics)))
+pub fn router(health: &Health, standing: Standing, metrics: Arc<Metrics>) -> Router {
+    let more = move || {
+        let (generation, fingerprint) = standing.current();
+        format!(
+            r#","version":"{}","generation":{generation},"fingerprint":"{fingerprint}""#,
+            env!("CARGO_PKG_VERSION")
+        )
+    };
+    health.router_that_tells(more).route("/metrics", get(async move || exposition(&metrics)))
 }
 
 fn exposition(metrics: &Metrics) -> Response<Body> {

@@ -98,21 +98,24 @@ pub fn of_route(config: &Config, route: &Route) -> Vec<Needed> {
 /// What an action needs for what it writes to Attio, whichever route leads to it.
 #[must_use]
 pub fn of_action(action: &Action) -> Vec<Scope> {
-    let write = match &action.kind {
-        ActionKind::Attio(attio) => &attio.write,
+    match &action.kind {
         ActionKind::Http(_)
         | ActionKind::Slack(_)
         | ActionKind::Postgres(_)
-        | ActionKind::Log(_) => return Vec::new(),
-    };
+        | ActionKind::Log(_) => Vec::new(),
+        ActionKind::Attio(attio) => of_writing(&attio.write),
+    }
+}
+
+fn of_writing(write: &AttioWrite) -> Vec<Scope> {
     match write {
         AttioWrite::Record { .. } | AttioWrite::Update { .. } => {
             vec![Scope::write("record_permission"), OBJECTS]
         }
         AttioWrite::Entry { .. } => vec![Scope::write("list_entry"), LISTS],
-        AttioWrite::Note { .. } => vec![Scope::write("note")],
-        AttioWrite::Task { .. } => vec![Scope::write("task")],
-        AttioWrite::Comment { .. } => vec![Scope::write("comment")],
+        AttioWrite::Note { .. } => vec![Scope::write("note"), RECORDS, OBJECTS],
+        AttioWrite::Task { .. } => vec![Scope::write("task"), RECORDS, OBJECTS, MEMBERS],
+        AttioWrite::Comment { .. } => vec![Scope::write("comment"), RECORDS, OBJECTS],
     }
 }
 
@@ -235,9 +238,10 @@ mod tests {
     #[test]
     fn who_may_write_may_read_and_not_the_reverse() {
         let granted = |scope: &str| [scope.to_owned()];
+        let writes = Scope { area: "note", writes: true };
         assert!(Scope::read("note").is_granted(&granted("note:read-write")));
         assert!(Scope::read("note").is_granted(&granted("note:read")));
-        assert!(!Scope::write("note").is_granted(&granted("note:read")));
+        assert!(!writes.is_granted(&granted("note:read")));
         assert!(!Scope::read("note").is_granted(&granted("task:read")));
     }
 }

@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod explain;
 mod healthcheck;
+mod inventory;
 mod migrate;
 mod schema;
 mod send;
@@ -70,6 +71,7 @@ enum Command {
     /// See and change Attio's subscriptions, so that it sends what the routes need.
     Webhooks(webhooks::Webhooks),
     Explain(explain::Explain),
+    Inventory(inventory::Stocktake),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -99,7 +101,10 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let Self { config, command } = self;
         match command {
-            Command::Serve => with_config(&config, serve::run),
+            Command::Serve => with_config(&config, |meant| {
+                let origin = crate::reload::Origin { path: config.clone(), outside: OUTSIDE };
+                serve::run(meant, origin)
+            }),
             Command::Demo { once } => demo::run(once),
             Command::Check { online } => check::run(&config, online, &OUTSIDE),
             Command::Schema => schema::run(),
@@ -111,6 +116,9 @@ impl Cli {
             Command::Webhooks(webhooks) => webhooks::run(&webhooks, &config),
             Command::Explain(explain) => {
                 with_config(&config, |config| explain::run(&explain, &config))
+            }
+            Command::Inventory(stocktake) => {
+                with_config(&config, |config| inventory::run(&stocktake, &config))
             }
             Command::Completions { shell } => completions::run(shell),
         }

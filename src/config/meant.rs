@@ -12,6 +12,7 @@ pub use self::{
     warehouse::{PostgresAction, TableName},
     write_back::{AttioAction, AttioValue, AttioWrite, Target},
 };
+use super::references::SecretReference;
 pub use super::secret::SecretPlace;
 use crate::name::{ActionName, SourceName};
 
@@ -41,6 +42,8 @@ pub struct Config {
     pub reconcile: Option<Reconcile>,
     /// Who is told about trouble.
     pub alerts: Alerts,
+    /// The secrets that the file refers to.
+    pub references: Vec<SecretReference>,
 }
 
 /// `[server]`: the two listeners and the limits of the public one.

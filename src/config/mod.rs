@@ -19,6 +19,7 @@ pub use self::{
         TableName, Target, Tls, Worker, Written,
     },
     problem::{Problem, Problems, Severity},
+    references::{SecretReference, SecretUser},
     schema::json_schema,
     suggest::nearest,
 };
@@ -31,6 +32,7 @@ mod meant;
 pub mod online;
 mod problem;
 mod reader;
+mod references;
 mod schema;
 mod secret;
 mod suggest;
@@ -43,9 +45,9 @@ const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LO
 #[derive(Clone, Copy)]
 pub struct Outside<'a> {
     /// Looks up an environment variable.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// Looks at an action's templates; says for each wrong one its key (`body`, `text`) and why.
-    pub templates: &'a dyn Fn(&Action) -> Vec<(&'static str, String)>,
+    pub templates: &'a (dyn Fn(&Action) -> Vec<(&'static str, String)> + Sync),
 }
 
 /// Reads a secret or a setting from this process's environment.

@@ -11,10 +11,11 @@ use time::OffsetDateTime;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
-    Leased, Runner, Shared, Slot,
+    Leased, Shared, Slot,
     outcome::{Origin, Report},
     ready::ready,
     retry,
+    roster::Runner,
 };
 use crate::{
     action::{ActionError, Done, Failure, Job},
@@ -42,7 +43,6 @@ enum Ending {
 /// way, so that a slow store holds back attempts.
 pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
     let gate = slot.gate();
-    let runner = &shared.runners[gate];
     let claimed = leased.claimed;
     let span = info_span!(
         "attempt",
@@ -52,12 +52,19 @@ pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
         action = %claimed.action,
         number = claimed.tries + 1,
     );
-    let reason_not_to = reason_not_to(&shared, runner, &claimed, leased.until);
-    let (verdict, attempt) = if let Some(verdict) = reason_not_to {
-        slot.unused();
-        (verdict, None)
-    } else {
-        ready_or_not(&shared, runner, &claimed, leased.until, slot).instrument(span).await
+    let roster = shared.roster.load_full();
+    let (verdict, attempt) = match roster.runner(gate) {
+        Some(runner) => match reason_not_to(&shared, runner, &claimed, leased.until) {
+            Some(verdict) => {
+                slot.unused();
+                (verdict, None)
+            }
+            None => {
+                ready_or_not(&shared, runner, &claimed, leased.until, slot).instrument(span).await
+            }
+        },
+        // It went while this one was on its way: kept until the action comes back.
+        None => (Verdict::Postponed(Duration::ZERO), None),
     };
     let outcome = Outcome {
         id: claimed.id,
@@ -89,7 +96,7 @@ fn reason_not_to(
         let reason = format!("poison: {} leases in a row were lost", claimed.lost);
         return Some(Verdict::Dead(reason));
     }
-    if !shared.routes.has(&claimed.route) {
+    if !shared.routes.current().has(&claimed.route) {
         warn!(delivery_id = %claimed.id, route = %claimed.route,
             "its route is not configured; kept until the route comes back");
         return Some(Verdict::Orphaned);

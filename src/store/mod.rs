@@ -4,6 +4,7 @@
 //! takes a whole batch and is one transaction. A [`Lane`] owns its connection, is used by one task
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
+mod activity;
 mod deliveries;
 mod desk;
 mod kept;
@@ -16,6 +17,7 @@ mod sqlite;
 pub use {postgres::statements as postgres_statements, sqlite::statements as sqlite_statements};
 
 pub use self::{
+    activity::{Activity, RouteActivity, SourceActivity, Span},
     deliveries::StoredDelivery,
     desk::Desk,
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},

@@ -5,6 +5,7 @@ mod check_online;
 mod demo;
 mod documents;
 mod explain;
+mod inventory;
 pub mod program;
 
 use std::fs;

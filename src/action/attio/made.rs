@@ -38,9 +38,10 @@ pub(super) async fn is_made(
             let tasks = client.newest_tasks(about, deadline).await?;
             Ok(tasks.iter().any(|task| holds(task, &["content_plaintext"])))
         }
-        Write::Note { .. } | Write::Task { .. } => Ok(false),
-        // There is no list of comments; the others do the same when they are repeated.
-        Write::Comment { .. }
+        // There is no list of comments; the last three do the same when they are repeated.
+        Write::Note { .. }
+        | Write::Task { .. }
+        | Write::Comment { .. }
         | Write::Record { .. }
         | Write::Update { .. }
         | Write::Entry { .. } => Ok(false),

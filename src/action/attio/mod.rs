@@ -107,7 +107,7 @@ impl Attio {
     /// Ids of one workspace mean nothing, or something else, in another.
     fn check_workspace(&self, event: &Event, catalog: &Catalog) -> Result<(), ActionError> {
         let Some(identity) = &catalog.identity else {
-            self.access.catalog.ask(None);
+            self.access.catalog.ask(None, None);
             let what = "whose token it is is not known yet".to_owned();
             return Err(ActionError::Later { reason: "names", what, wait: SOON });
         };

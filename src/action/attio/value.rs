@@ -17,7 +17,7 @@ pub(super) struct Values(Vec<(String, Source)>);
 
 /// Where an attribute's values come from.
 enum Source {
-    Template(ValueTemplate),
+    Template(Box<ValueTemplate>),
     Fixed(Value),
     Several(Vec<Self>),
 }
@@ -60,7 +60,9 @@ impl Values {
 impl Source {
     fn compile(typed: &AttioValue) -> Result<Self, TemplateError> {
         Ok(match typed {
-            AttioValue::Template(source) => Self::Template(ValueTemplate::compile(source, &NAMES)?),
+            AttioValue::Template(source) => {
+                Self::Template(Box::new(ValueTemplate::compile(source, &NAMES)?))
+            }
             AttioValue::Fixed(value) => Self::Fixed(value.clone()),
             AttioValue::Several(several) => {
                 Self::Several(several.iter().map(Self::compile).collect::<Result<_, _>>()?)

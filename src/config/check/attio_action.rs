@@ -51,7 +51,7 @@ pub(super) fn attio_action(
     }
     let write = match form {
         Form::Record => record(check, place, typed),
-        Form::Update => update(check, place, typed),
+        Form::Update => Some(update(check, place, typed)),
         Form::Entry => entry(check, place, typed),
         Form::Note => note(check, place, typed),
         Form::Task => task(check, place, typed),
@@ -92,14 +92,10 @@ fn natural_key(object: &Name) -> Option<&'static str> {
     known.map(|(_, key)| *key)
 }
 
-fn update(
-    check: &mut Check<'_, '_>,
-    place: &Place,
-    typed: &file::AttioAction,
-) -> Option<AttioWrite> {
+fn update(check: &mut Check<'_, '_>, place: &Place, typed: &file::AttioAction) -> AttioWrite {
     let values = values(check, place, typed);
     let adds = matches!(typed.multiselect, Some(Multiselect::Add));
-    Some(AttioWrite::Update { target: target(check, place, typed), values, adds })
+    AttioWrite::Update { target: target(check, place, typed), values, adds }
 }
 
 fn entry(

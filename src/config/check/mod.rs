@@ -13,6 +13,7 @@ use super::{
     file,
     meant::{self, Config},
     problem::{Problem, Report},
+    references::references,
     secret::Reference,
     units::Interval,
 };
@@ -54,6 +55,7 @@ pub fn check(
         routes: route::routes(&mut check, &typed.routes),
         reconcile: reconcile::reconcile(&mut check, typed.reconcile.as_ref(), &typed.routes),
         alerts: alerts(&mut check, &typed.alerts),
+        references: references(typed),
         worker,
     };
     action::needs(&mut check, &config);

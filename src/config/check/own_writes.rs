@@ -20,8 +20,8 @@ pub(super) fn check(check: &mut Check<'_, '_>, config: &Config) {
         if route.allow_loop || route.ignore_actors.contains(&ActorPattern::Own) {
             continue;
         }
-        let own = config.actions.iter().filter(|action| route.to.contains(&action.name));
-        let Some(event) = own.filter_map(|action| comes_back(route, &action.kind)).next() else {
+        let mut own = config.actions.iter().filter(|action| route.to.contains(&action.name));
+        let Some(event) = own.find_map(|action| comes_back(route, &action.kind)) else {
             continue;
         };
         let place = Place::root().key("routes").index(index).key("on");

@@ -123,7 +123,7 @@ action! {
         /// record's object; default: the object of the event's subject.
         pub object: Option<String>,
         /// For "record": the unique attribute that tells the object's records apart, which must be
-        /// among `values`. Default "email_addresses" of people and "domains" of companies.
+        /// among `values`. Default `email_addresses` of people and `domains` of companies.
         #[serde(rename = "match")]
         pub matching: Option<String>,
         /// For "entry": the list, a slug or an id.
@@ -151,8 +151,8 @@ action! {
         pub assignees: Vec<String>,
         /// For "comment": a template that makes the id of the workspace member whose comment it is.
         pub author: Option<String>,
-        /// Writes to one record within a minute that were caused by events of our own token; one
-        /// more pauses the action. Default 10.
+        /// Writes of this process to one record within a minute that were caused by events of our
+        /// own token; one more pauses the action. Default 10.
         pub loop_limit: Option<Count>,
     }
 }

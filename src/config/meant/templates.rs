@@ -32,7 +32,7 @@ impl Action {
                 .iter()
                 .map(|(column, source)| Written { keys: vec!["columns", column], source })
                 .collect(),
-            ActionKind::Attio(attio) => of_write(&attio.write),
+            ActionKind::Attio(attio) => of_writing(&attio.write),
             ActionKind::Log(log) => {
                 log.text.iter().flat_map(|text| one("text", text.as_str())).collect()
             }
@@ -47,36 +47,44 @@ impl Action {
     }
 }
 
-fn of_write(write: &AttioWrite) -> Vec<Written<'_>> {
-    let one = |key, source| Written { keys: vec![key], source };
-    let record = write.target().and_then(|target| target.record.as_deref());
-    let mut all: Vec<_> = record.map(|source| one("record", source)).into_iter().collect();
+fn of_writing(write: &AttioWrite) -> Vec<Written<'_>> {
+    let mut found = Vec::new();
     for (name, value) in write.values() {
-        let keys = ["values", name.as_str()];
-        of_value(value, &mut |source| all.push(Written { keys: keys.to_vec(), source }));
+        of_value(&["values", name.as_str()], value, &mut found);
     }
-    match write {
-        AttioWrite::Record { .. } | AttioWrite::Update { .. } | AttioWrite::Entry { .. } => {}
-        AttioWrite::Note { title, content, .. } => {
-            all.extend([one("title", title), one("content", content)]);
+    let texts: Vec<(&str, &String)> = match write {
+        AttioWrite::Record { .. } => Vec::new(),
+        AttioWrite::Update { target, .. } | AttioWrite::Entry { target, .. } => {
+            target.record.iter().map(|record| ("record", record)).collect()
         }
-        AttioWrite::Task { content, deadline, assignees, .. } => {
-            all.push(one("content", content));
-            all.extend(deadline.iter().map(|it| one("deadline", it)));
-            all.extend(assignees.iter().map(|it| one("assignees", it)));
+        AttioWrite::Note { target, title, content, .. } => {
+            let texts = [("title", title), ("content", content)];
+            texts.into_iter().chain(target.record.iter().map(|it| ("record", it))).collect()
         }
-        AttioWrite::Comment { content, author, .. } => {
-            all.extend([one("content", content), one("author", author)]);
+        AttioWrite::Task { target, content, deadline, assignees } => {
+            let texts = target.record.iter().map(|it| ("record", it));
+            let texts = texts.chain(deadline.iter().map(|it| ("deadline", it)));
+            let texts = texts.chain(assignees.iter().map(|it| ("assignees", it)));
+            texts.chain([("content", content)]).collect()
         }
-    }
-    all
+        AttioWrite::Comment { target, content, author } => {
+            let texts = [("content", content), ("author", author)];
+            texts.into_iter().chain(target.record.iter().map(|it| ("record", it))).collect()
+        }
+    };
+    found.extend(texts.into_iter().map(|(key, source)| Written { keys: vec![key], source }));
+    found
 }
 
-fn of_value<'c>(value: &'c AttioValue, found: &mut impl FnMut(&'c str)) {
+fn of_value<'c>(keys: &[&'c str], value: &'c AttioValue, found: &mut Vec<Written<'c>>) {
     match value {
-        AttioValue::Template(source) => found(source),
+        AttioValue::Template(source) => found.push(Written { keys: keys.to_vec(), source }),
         AttioValue::Fixed(_) => {}
-        AttioValue::Several(values) => values.iter().for_each(|value| of_value(value, found)),
+        AttioValue::Several(values) => {
+            for value in values {
+                of_value(keys, value, found);
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Hot paths own their connections (see `connection`), so that a pool's faults cannot reach them.
 //! The database's clock rules leases and due times.
 
+mod activity;
 mod connection;
 mod deliveries;
 mod kept;
@@ -30,6 +31,7 @@ pub mod statements {
     pub const FINISH: &str = super::queue::FINISH;
     pub const RELEASE_NEXT: &str = super::queue::RELEASE_NEXT;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
+    pub const ACTIVITY: [(&str, usize); 4] = super::activity::STATEMENTS;
 
     /// What the lanes that run them have set.
     pub fn settings() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -3,6 +3,7 @@
 //! It means what Postgres means; one conformance suite runs over both. One connection writes; the
 //! lanes take turns with it. SQLite's clock, in milliseconds, rules leases and due times.
 
+mod activity;
 mod connection;
 mod deliveries;
 mod kept;
@@ -29,6 +30,7 @@ pub mod statements {
     pub const FINISH: &str = super::outcome::FINISH;
     pub const RELEASE_NEXT: &str = super::outcome::RELEASE_NEXT;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
+    pub const ACTIVITY: [&str; 4] = super::activity::STATEMENTS;
 }
 
 /// A SQLite file.

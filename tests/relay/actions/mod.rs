@@ -9,6 +9,7 @@ use attio_relay::{
 use uuid::Uuid;
 
 mod answers;
+mod attio;
 mod guard;
 mod http;
 mod log;

@@ -1,5 +1,6 @@
 //! What a store means: each behaviour is written once and must hold on both engines.
 
+mod activity;
 mod claiming;
 mod deliveries;
 mod finishing;

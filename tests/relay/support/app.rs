@@ -50,6 +50,11 @@ impl TestApp {
         Self { client, admin, running }
     }
 
+    /// Where the public door is.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.running.public
+    }
+
     /// Sends a message to the public door.
     pub async fn post(&self, message: &Message) -> Answer {
         self.client.post(message).await
