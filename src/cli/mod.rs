@@ -45,6 +45,8 @@ enum Command {
     Serve,
     /// See all of it work on this machine, with nothing to install.
     Demo {
+        /// Play one of the files in config/examples instead; such a play ends by itself.
+        pattern: Option<demo::Pattern>,
         /// End when everything was delivered: with 0, or with 1 when something was not.
         #[arg(long)]
         once: bool,
@@ -105,7 +107,7 @@ impl Cli {
                 let origin = crate::reload::Origin { path: config.clone(), outside: OUTSIDE };
                 serve::run(meant, origin)
             }),
-            Command::Demo { once } => demo::run(once),
+            Command::Demo { pattern, once } => demo::run(pattern, once),
             Command::Check { online } => check::run(&config, online, &OUTSIDE),
             Command::Schema => schema::run(),
             Command::Send(send) => send::run(&send, &config),

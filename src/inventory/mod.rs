@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use time::{Date, OffsetDateTime};
 
 use crate::{
-    attio::scopes::{self, Needed},
+    attio::scopes::{self, Needed, Scope},
     config::{Action, Config, Route, SecretPlace, SecretUser, Source},
     store::{Activity, RouteActivity, SourceActivity},
 };
@@ -149,7 +149,7 @@ fn source(config: &Config, source: &Source, activity: Option<&Activity>) -> Entr
         name: source.name.to_string(),
         reads: Reads::Messages { path: source.path.clone() },
         writes: vec![writes::to_store(&config.store)],
-        scopes: sorted(watched.map(|scope| scope.to_string())),
+        scopes: least(watched),
         secrets: secrets(config, &SecretUser::Source(source.name.clone())),
         owner: None,
         purpose: None,
@@ -166,7 +166,7 @@ fn route(config: &Config, route: &Route, activity: Option<&Activity>, today: Dat
         name: route.name.to_string(),
         reads: Reads::of_route(route),
         writes: route.to.iter().map(|action| format!("action {action}")).collect(),
-        scopes: sorted(needed.into_iter().map(|needed| needed.scope.to_string())),
+        scopes: least(needed.into_iter().map(|needed| needed.scope)),
         secrets: if asks_attio { secrets(config, &SecretUser::Attio) } else { Vec::new() },
         owner: said(route.owner.as_deref()),
         purpose: said(route.purpose.as_deref()),
@@ -180,7 +180,7 @@ fn action(config: &Config, action: &Action, activity: Option<&Activity>) -> Entr
     let routes: Vec<&Route> = config.routes.iter().filter(leads_here).collect();
     let values = action.needs().names();
     let looks_up = routes.iter().flat_map(|route| scopes::of_values(&values, &route.on));
-    let needed = sorted(looks_up.chain(scopes::of_action(action)).map(|scope| scope.to_string()));
+    let needed = least(looks_up.chain(scopes::of_action(action)));
     let own = secrets(config, &SecretUser::Action(action.name.clone()));
     let attio = secrets(config, &SecretUser::Attio);
     let owners = sorted(routes.iter().filter_map(|route| said(route.owner.as_deref())));
@@ -224,6 +224,13 @@ fn secrets(config: &Config, of: &SecretUser) -> Vec<String> {
         }
     }
     names
+}
+
+/// The scopes, without those that others include: who may write may read.
+fn least(scopes: impl Iterator<Item = Scope>) -> Vec<String> {
+    let all = sorted(scopes.map(|scope| scope.to_string()));
+    let is_included = |scope: &String| all.contains(&format!("{scope}-write"));
+    all.iter().filter(|scope| !is_included(scope)).cloned().collect()
 }
 
 fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {

@@ -2,7 +2,7 @@
 //!
 //! Ids of messages and deliveries start with the moment they were made at, so a time is a range of
 //! the primary key and needs no index of its own, which the way in would have to pay for. The
-//! price: every row of the time is read, about a second for a million deliveries, by a connection
+//! price: every row of the time is read, two seconds for a million of each table, by a connection
 //! that blocks nobody.
 
 use std::{cmp::max, collections::BTreeMap};

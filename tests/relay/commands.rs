@@ -4,6 +4,7 @@ mod canaries;
 mod check_online;
 mod demo;
 mod documents;
+mod examples;
 mod explain;
 mod inventory;
 pub mod program;

@@ -17,6 +17,7 @@ mod house;
 mod intake;
 mod knows;
 mod metrics;
+mod patterns;
 mod reload;
 mod routes;
 mod store;

@@ -28,7 +28,7 @@ use crate::{
 /// The exit code when somebody should see to something.
 const FOUND: u8 = 3;
 
-/// Each question to the store takes so long at the most: a second or so for a million deliveries.
+/// Each question to the store takes so long at the most; a million rows take less than one.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// List every source, route and action: what it reads and writes, which scopes and secrets it

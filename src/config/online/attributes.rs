@@ -212,7 +212,8 @@ impl AttributeUse {
         let holders: Vec<_> = self.whose.iter().flat_map(|it| it.holders(catalog)).collect();
         let mut known = Vec::new();
         for holder in &holders {
-            known.extend(catalog.attributes(*holder)?);
+            // One without a type was asked for by its id, and is not there.
+            known.extend(catalog.attributes(*holder)?.iter().filter(|it| !it.kind.is_empty()));
         }
         let has_it = known.iter().any(|it| it.slug == self.name || it.id == self.name);
         if holders.is_empty() || has_it {

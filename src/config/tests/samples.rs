@@ -37,7 +37,13 @@ fn the_samples_are_right_without_a_warning() {
 
 #[test]
 fn there_is_an_example_for_each_pattern() {
-    assert_eq!(examples().len(), 4);
+    let patterns = ["closed-won-to-billing", "person-to-warehouse", "list-entry-to-slack"];
+    for pattern in patterns {
+        let text = sample(&format!("examples/{pattern}.toml"));
+        let route = &right(&text).routes[0];
+        assert_eq!(route.name.as_str(), pattern);
+        assert!(route.when.is_some(), "{pattern}");
+    }
 }
 
 #[test]

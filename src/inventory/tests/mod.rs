@@ -77,7 +77,11 @@ fn env(name: &str) -> String {
 }
 
 fn stock(activity: Option<&Activity>, today: &str) -> Inventory {
-    let text = FILE.replace("/run/token", token().path().to_str().unwrap());
+    stock_of(FILE, activity, today)
+}
+
+fn stock_of(file: &str, activity: Option<&Activity>, today: &str) -> Inventory {
+    let text = file.replace("/run/token", token().path().to_str().unwrap());
     let outside = Outside { env: &|name| Some(env(name)), templates: &|_| Vec::new() };
     let (config, _) = parse(&text, "relay.toml", &outside).unwrap();
     Inventory::new(&config, activity, Date::parse(today, &Iso8601::DATE).unwrap())
@@ -167,6 +171,20 @@ fn scopes_are_those_of_the_calls_that_are_made() {
     assert_eq!(scopes(Kind::Action, "billing"), with_actors);
     assert_eq!(scopes(Kind::Route, "self"), [""; 0]);
     assert_eq!(scopes(Kind::Action, "log"), [""; 0]);
+}
+
+#[test]
+fn what_is_written_to_attio_takes_the_token_and_the_right_to_write() {
+    let action = "[actions.back]\nkind = \"attio\"\nwrite = \"update\"\nobject = \"deals\"\n\
+                  record = \"{{ record.id }}\"\nvalues = { stage = \"Won\" }\n";
+    let file = format!("{FILE}{action}").replace("\"log\", \"billing\"", "\"back\"");
+    let stock = stock_of(&file, None, "2026-11-22");
+    let back = stock.entries.last().unwrap();
+    assert_eq!(back.writes, ["Attio, update of deals: stage"]);
+    assert_eq!(back.scopes, ["object_configuration:read", "record_permission:read-write"]);
+    assert_eq!(back.secrets, [format!("file:{}", token().path().display())]);
+    let all = stock.entries.iter().find(|one| one.name == "all").unwrap();
+    assert_eq!(all.scopes, back.scopes, "a route needs what its actions need");
 }
 
 #[test]

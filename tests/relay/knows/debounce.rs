@@ -44,6 +44,19 @@ async fn changes_within_the_wait_go_as_one_with_the_last_values_on_sqlite() {
 }
 
 #[tokio::test]
+async fn those_that_end_beside_the_one_that_was_claimed_are_counted_too() {
+    let world = World::postgres().await;
+    let rest = world.sink.action("billing", "concurrency = 1") + &to_billing(NAMED);
+    let app = world.relay_with("", &rest).await;
+    world.until_names_are_kept(&app).await;
+    app.post_all((0..20).map(|_| change(DEAL, DEAL_NAME))).await;
+    app.wait_until_delivered(&world.sink, 1).await;
+    until_ended(&app, "skipped", 19).await;
+    assert_eq!(world.sink.received().len(), 1);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn after_the_longest_wait_it_goes_though_changes_keep_coming() {
     let world = World::postgres().await;
     let more = NAMED.replace("1s", "1h") + "\ndebounce_max = \"1h\"";

@@ -1,9 +1,9 @@
 //! Slugs: routes by name, names that come late, change, and outlive Attio.
 
-use attio_relay::http::fake_attio::{Actor, ENTRY, INES, SALES_PIPELINE};
+use attio_relay::http::fake_attio::{Actor, DEAL_STAGE, ENTRY, INES, SALES_PIPELINE};
 
 use super::*;
-use crate::support::client::fresh_id;
+use crate::support::{app::eventually, client::fresh_id};
 
 const ARCHIVED: &str = "842ef5e2-295a-40b6-be56-41c7ac5dd868";
 
@@ -69,7 +69,17 @@ async fn a_restart_while_attio_is_away_still_routes(world: World) {
     app.post(&change(DEAL, DEAL_NAME)).await.assert_accepted();
     app.post(&stage_changed()).await.assert_accepted();
     app.wait_until_delivered(&world.sink, 1).await;
+    world.only_the_stage_was_sent().await;
     app.stop().await;
+}
+
+impl World {
+    async fn only_the_stage_was_sent(&self) {
+        let ended = async || self.deliveries().await.iter().all(|one| !one.starts_with("open"));
+        eventually("all have ended", ended).await;
+        let sent = self.sink.only().json()["event"]["id"]["attribute_id"].clone();
+        assert_eq!(sent, DEAL_STAGE);
+    }
 }
 
 #[tokio::test]
@@ -95,6 +105,7 @@ async fn a_second_replica_learns_from_the_store() {
     second.post(&change(DEAL, DEAL_NAME)).await.assert_accepted();
     second.post(&stage_changed()).await.assert_accepted();
     second.wait_until_delivered(&world.sink, 1).await;
+    world.only_the_stage_was_sent().await;
     second.stop().await;
 }
 
