@@ -3,11 +3,13 @@
 mod check;
 mod client;
 mod completions;
+mod confirm;
 mod demo;
 mod explain;
 mod healthcheck;
 mod inventory;
 mod migrate;
+mod reconcile;
 mod schema;
 mod send;
 mod serve;
@@ -74,6 +76,7 @@ enum Command {
     Webhooks(webhooks::Webhooks),
     Explain(explain::Explain),
     Inventory(inventory::Stocktake),
+    Reconcile(reconcile::Reconcile),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -121,6 +124,9 @@ impl Cli {
             }
             Command::Inventory(stocktake) => {
                 with_config(&config, |config| inventory::run(&stocktake, &config))
+            }
+            Command::Reconcile(reconcile) => {
+                with_config(&config, |config| reconcile::run(&reconcile, &config))
             }
             Command::Completions { shell } => completions::run(shell),
         }

@@ -29,6 +29,8 @@ use crate::{
 };
 use batcher::{Batcher, Incoming};
 
+pub use plan::{made_up, made_up_dedup};
+
 /// Messages that may wait for their commit; beyond, they are refused at once.
 const QUEUE: usize = 2048;
 

@@ -11,6 +11,7 @@ mod kept;
 mod merge;
 mod migrations;
 mod postgres;
+mod reconcile;
 mod sqlite;
 
 #[doc(hidden)]
@@ -22,6 +23,7 @@ pub use self::{
     desk::Desk,
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},
     merge::{Change, Merged},
+    reconcile::{Heard, Origin},
 };
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
@@ -53,6 +55,8 @@ pub struct NewMessage {
     pub key: Option<Bytes>,
     /// When it arrived, by this process's clock.
     pub received_at: OffsetDateTime,
+    /// Whose word it is.
+    pub origin: Origin,
     /// Why it is kept aside, where it is.
     pub quarantined: Option<&'static str>,
     /// The bytes that were signed.
@@ -261,6 +265,8 @@ pub enum LaneKind {
     Sample,
     /// What is needed to decide about a delivery: merging, what was looked up, names.
     Look,
+    /// Finding and making up for events that never arrived.
+    Reconcile,
 }
 
 impl LaneKind {
@@ -273,6 +279,7 @@ impl LaneKind {
             Self::Outcome => "outcome",
             Self::Sample => "sample",
             Self::Look => "look",
+            Self::Reconcile => "reconcile",
         }
     }
 }

@@ -18,6 +18,7 @@ mod intake;
 mod knows;
 mod metrics;
 mod patterns;
+mod reconcile;
 mod reload;
 mod routes;
 mod store;

@@ -5,7 +5,6 @@
 
 mod adopt;
 mod apply;
-mod confirm;
 mod desk;
 mod list;
 mod plan;
@@ -18,7 +17,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::{Args, Subcommand};
 
-use super::{OUTSIDE, check};
+use super::{OUTSIDE, check, confirm};
 use crate::config::{self, Config};
 
 /// What to do about Attio's webhooks.

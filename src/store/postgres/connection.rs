@@ -69,9 +69,11 @@ impl Connection {
         let options = options.application_name(&name).options(SETTINGS);
         let options = match kind {
             LaneKind::Intake => options,
-            LaneKind::Claim | LaneKind::Outcome | LaneKind::Sample | LaneKind::Look => {
-                options.options(QUEUE_SETTINGS)
-            }
+            LaneKind::Claim
+            | LaneKind::Outcome
+            | LaneKind::Sample
+            | LaneKind::Look
+            | LaneKind::Reconcile => options.options(QUEUE_SETTINGS),
         };
         // Statements are not logged: they hold what Attio sent.
         let options = options.disable_statement_logging();

@@ -9,6 +9,7 @@ mod deliveries;
 mod kept;
 mod merge;
 mod queue;
+mod reconcile;
 mod record;
 mod row;
 mod setup;

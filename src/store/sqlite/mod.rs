@@ -10,6 +10,7 @@ mod kept;
 mod merge;
 mod outcome;
 mod queue;
+mod reconcile;
 mod record;
 mod setup;
 
@@ -60,9 +61,11 @@ impl Sqlite {
 
     pub(super) fn lane(&self, kind: LaneKind) -> Lane {
         let connection = match kind {
-            LaneKind::Intake | LaneKind::Claim | LaneKind::Outcome | LaneKind::Look => {
-                self.writer.clone()
-            }
+            LaneKind::Intake
+            | LaneKind::Claim
+            | LaneKind::Outcome
+            | LaneKind::Look
+            | LaneKind::Reconcile => self.writer.clone(),
             // Readers need not wait for the writer, nor it for them.
             LaneKind::Sample => Connection::new(&self.file),
         };
