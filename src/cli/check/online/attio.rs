@@ -12,7 +12,7 @@ use crate::{
     },
     config::{
         Config, Name,
-        online::{AttributeUses, Titles, Told, Words},
+        online::{self, AttributeUses, Titles, Told, Words},
     },
     telemetry::Metrics,
 };
@@ -72,11 +72,11 @@ impl Survey<'_> {
         self.titles().await
     }
 
-    /// The attributes of the objects and lists that routes name, and of what those lists hold.
+    /// The attributes of the objects and lists that are named, and of what those lists hold.
     async fn attributes(&mut self) -> Result<(), ApiError> {
         let Self { config, client, deadline, told: Told { catalog, .. } } = self;
-        let lists: Vec<_> = config.routes.iter().filter_map(|it| it.list.as_ref()).collect();
-        let objects: Vec<_> = config.routes.iter().filter_map(|it| it.object.as_ref()).collect();
+        let lists: Vec<_> = online::lists(config).map(|(_, name)| name).collect();
+        let objects: Vec<_> = online::objects(config).map(|(_, name)| name).collect();
         let mut held = Vec::new();
         for list in catalog.lists.iter_mut().filter(|it| is_named(&lists, &it.id, &it.slug)) {
             list.attributes = seen(client.attributes(Holder::List(&list.id), *deadline).await)?;
