@@ -97,11 +97,15 @@ impl Survey<'_> {
         let known = self.told.catalog.clone();
         for missing in uses.missing(&known) {
             for holder in missing.holders() {
-                let catalog = &mut self.told.catalog;
+                // What is nowhere is noted in a catalog as known, so that nobody asks again; here
+                // it must stay missing.
+                let mut catalog = self.told.catalog.clone();
                 let name = missing.name();
                 let learnt =
-                    learn_attribute(&self.client, catalog, *holder, name, self.deadline).await;
-                seen(learnt)?;
+                    learn_attribute(&self.client, &mut catalog, *holder, name, self.deadline).await;
+                if seen(learnt)? == Some(true) {
+                    self.told.catalog = catalog;
+                }
             }
         }
         Ok(())
