@@ -68,15 +68,18 @@ fn show_backlog(backlog: &[Backlog], paused: &HashMap<String, bool>, metrics: &M
     let (mut removed, mut oldest) = (0, Duration::ZERO);
     let mut quiet: Vec<&String> = paused.keys().collect();
     for row in backlog {
-        oldest = oldest.max(row.oldest_due);
         let Some(&is_paused) = paused.get(&row.action) else {
-            removed += row.due + row.leased + row.orphaned;
+            removed += row.due + row.leased + row.orphaned + row.paused;
+            oldest = oldest.max(row.oldest_due);
             continue;
         };
+        if !is_paused {
+            oldest = oldest.max(row.oldest_due);
+        }
         quiet.retain(|action| **action != row.action);
         let (due, held) = if is_paused { (0, row.due) } else { (row.due, 0) };
         set(&row.action, "due", due);
-        set(&row.action, "paused", held);
+        set(&row.action, "paused", held + row.paused);
         set(&row.action, "leased", row.leased);
         set(&row.action, "orphaned", row.orphaned);
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]

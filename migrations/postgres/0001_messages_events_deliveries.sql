@@ -13,7 +13,8 @@ CREATE DOMAIN message_status AS text CHECK (VALUE IN ('accepted', 'quarantined')
 CREATE DOMAIN message_origin AS text CHECK (VALUE IN ('attio', 'reconcile'));
 CREATE DOMAIN delivery_state AS text
     CHECK (VALUE IN ('open', 'succeeded', 'skipped', 'dead', 'discarded'));
-CREATE DOMAIN delivery_hold AS text CHECK (VALUE IN ('order', 'orphaned'));
+CREATE DOMAIN delivery_hold AS text CHECK (VALUE IN ('order', 'orphaned', 'paused'));
+CREATE DOMAIN pause_kind AS text CHECK (VALUE IN ('action', 'route'));
 CREATE DOMAIN attempt_result AS text
     CHECK (VALUE IN ('succeeded', 'failed', 'timeout', 'refused', 'cut_off', 'lease_lost'));
 CREATE DOMAIN snapshot_kind AS text CHECK (VALUE IN ('record', 'entry', 'previous', 'actor',
@@ -96,12 +97,15 @@ CREATE TABLE deliveries (
     reason          text,
     debounce_key    bytea,
     merged_into     uuid,
+    replay_of       uuid,
+    replayed_by     uuid,
     -- One CHECK for all that an open row and an ended row may say: each one costs anew.
     CONSTRAINT says_one_thing CHECK (
         CASE WHEN state = 'open'
              THEN ended_at IS NULL
                   AND (owner IS NULL OR (held IS NULL AND lease_no > 0))
-                  AND (held IS NULL OR held = 'orphaned' OR order_key IS NOT NULL)
+                  AND (held IS NULL OR held <> 'order' OR order_key IS NOT NULL)
+                  AND replayed_by IS NULL
              ELSE ended_at IS NOT NULL AND owner IS NULL AND held IS NULL
                   AND (state = 'succeeded' OR reason IS NOT NULL)
         END)
@@ -119,7 +123,8 @@ CREATE INDEX deliveries_first ON deliveries (action, due_at)
 CREATE INDEX deliveries_again ON deliveries (action, due_at)
     WHERE ended_at IS NULL AND held IS NULL AND tries > 0;
 CREATE INDEX deliveries_held ON deliveries (held, order_key, seq) WHERE held IS NOT NULL;
-CREATE INDEX deliveries_dead ON deliveries (action) WHERE state = 'dead';
+CREATE INDEX deliveries_paused ON deliveries (route, seq) WHERE held = 'paused';
+CREATE INDEX deliveries_dead ON deliveries (action) WHERE state = 'dead' AND replayed_by IS NULL;
 -- Debounced ones only: others are in neither.
 CREATE INDEX deliveries_debounced ON deliveries (debounce_key, seq)
     WHERE debounce_key IS NOT NULL AND ended_at IS NULL;
@@ -132,7 +137,7 @@ COMMENT ON COLUMN deliveries.event_id IS 'The event.';
 COMMENT ON COLUMN deliveries.route IS 'The route that wanted it.';
 COMMENT ON COLUMN deliveries.action IS 'The action that performs it.';
 COMMENT ON COLUMN deliveries.state IS 'open until it ended: succeeded, skipped (the route did not want it after all), dead (without success), discarded (by a person).';
-COMMENT ON COLUMN deliveries.held IS 'Why it may not be claimed: order (an earlier one of its order_key is open) or orphaned (its route is configured no longer).';
+COMMENT ON COLUMN deliveries.held IS 'Why it may not be claimed: order (an earlier one of its order_key is open) orphaned (its route is configured no longer) or paused (its route is paused).';
 COMMENT ON COLUMN deliveries.due_at IS 'May be claimed from then on: when a waiting one may run, and when a leased one is free again.';
 COMMENT ON COLUMN deliveries.owner IS 'The process that it is leased to.';
 COMMENT ON COLUMN deliveries.lease_no IS 'Rises with every claim or leased birth; an outcome counts only under the lease it was performed in.';
@@ -144,6 +149,41 @@ COMMENT ON COLUMN deliveries.ended_at IS 'When it ended; null while open.';
 COMMENT ON COLUMN deliveries.reason IS 'Why it ended skipped, dead or discarded.';
 COMMENT ON COLUMN deliveries.debounce_key IS 'SHA-256 of route, action and entry or record: those with the same one are merged while they wait. Null when it does not wait; replays have none.';
 COMMENT ON COLUMN deliveries.merged_into IS 'The later delivery that carries what this one tells of; its own id when it was the last of its kind and went itself. Null until that was decided.';
+COMMENT ON COLUMN deliveries.replay_of IS 'The ended delivery that this one does again; null when an event caused it.';
+COMMENT ON COLUMN deliveries.replayed_by IS 'The delivery that does this one again. Each is replayed once; after that, its replay may be.';
+
+CREATE TABLE pauses (
+    kind   pause_kind  NOT NULL,
+    name   text        NOT NULL,
+    since  timestamptz NOT NULL,
+    by     text        NOT NULL,
+    reason text        NOT NULL,
+    PRIMARY KEY (kind, name)
+);
+
+COMMENT ON TABLE pauses IS 'Actions and routes whose deliveries wait. Every process looks here about once a second.';
+COMMENT ON COLUMN pauses.kind IS 'action or route.';
+COMMENT ON COLUMN pauses.name IS 'The name of the action or route.';
+COMMENT ON COLUMN pauses.since IS 'Since when.';
+COMMENT ON COLUMN pauses.by IS 'Who paused it: a person, or what the relay met (410: the destination said that it is gone; loop).';
+COMMENT ON COLUMN pauses.reason IS 'Why; empty when nobody said.';
+
+CREATE TABLE acts (
+    id      uuid        NOT NULL PRIMARY KEY,
+    at      timestamptz NOT NULL,
+    who     text        NOT NULL,
+    what    text        NOT NULL,
+    details text        NOT NULL,
+    changed bigint      NOT NULL CHECK (changed >= 0)
+);
+
+COMMENT ON TABLE acts IS 'Who did what: replays, discards, pauses, releases.';
+COMMENT ON COLUMN acts.id IS 'UUIDv7, made when it began.';
+COMMENT ON COLUMN acts.at IS 'When its first change was written.';
+COMMENT ON COLUMN acts.who IS 'user@host of a command, or the relay itself.';
+COMMENT ON COLUMN acts.what IS 'replay, send, discard, pause, resume or release.';
+COMMENT ON COLUMN acts.details IS 'What was asked for, in JSON.';
+COMMENT ON COLUMN acts.changed IS 'How many it has changed, counted with each change: less than was asked for when it was interrupted.';
 
 CREATE TABLE order_keys (
     key     bytea  NOT NULL PRIMARY KEY,

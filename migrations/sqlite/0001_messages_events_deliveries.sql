@@ -47,7 +47,7 @@ CREATE TABLE deliveries (
     action          TEXT    NOT NULL, -- The action that performs it.
     state           TEXT    NOT NULL DEFAULT 'open' -- open until it ended: succeeded, skipped (the route did not want it after all), dead (without success), discarded (by a person).
                     CHECK (state IN ('open', 'succeeded', 'skipped', 'dead', 'discarded')),
-    held            TEXT    CHECK (held IN ('order', 'orphaned')), -- Why it may not be claimed: order (an earlier one of its order_key is open) or orphaned (its route is configured no longer).
+    held            TEXT    CHECK (held IN ('order', 'orphaned', 'paused')), -- Why it may not be claimed: order (an earlier one of its order_key is open), orphaned (its route is configured no longer) or paused (its route is paused).
     due_at          INTEGER NOT NULL, -- May be claimed from then on: when a waiting one may run, and when a leased one is free again.
     owner           TEXT, -- The process that it is leased to.
     lease_no        INTEGER NOT NULL DEFAULT 0 CHECK (lease_no >= 0), -- Rises with every claim or leased birth; an outcome counts only under the lease it was performed in.
@@ -59,10 +59,13 @@ CREATE TABLE deliveries (
     reason          TEXT, -- Why it ended skipped, dead or discarded.
     debounce_key    BLOB, -- SHA-256 of route, action and entry or record: those with the same one are merged while they wait. Null when it does not wait; replays have none.
     merged_into     TEXT, -- The later delivery that carries what this one tells of; its own id when it was the last of its kind and went itself. Null until that was decided.
+    replay_of       TEXT, -- The ended delivery that this one does again; null when an event caused it.
+    replayed_by     TEXT, -- The delivery that does this one again. Each is replayed once; after that, its replay may be.
     CONSTRAINT ended_says_when CHECK ((state = 'open') = (ended_at IS NULL)),
     CONSTRAINT ended_is_nobodys CHECK (state = 'open' OR (owner IS NULL AND held IS NULL)),
     CONSTRAINT held_is_nobodys CHECK (held IS NULL OR owner IS NULL),
     CONSTRAINT held_for_order_has_a_key CHECK (held IS NOT 'order' OR order_key IS NOT NULL),
+    CONSTRAINT replayed_has_ended CHECK (replayed_by IS NULL OR ended_at IS NOT NULL),
     CONSTRAINT leased_has_a_number CHECK (owner IS NULL OR lease_no > 0),
     CONSTRAINT failed_says_why CHECK (state NOT IN ('skipped', 'dead', 'discarded') OR reason IS NOT NULL)
 ) STRICT;
@@ -73,11 +76,32 @@ CREATE INDEX deliveries_again ON deliveries (action, due_at)
     WHERE ended_at IS NULL AND held IS NULL AND tries > 0;
 CREATE INDEX deliveries_held ON deliveries (order_key, seq) WHERE held = 'order';
 CREATE INDEX deliveries_orphaned ON deliveries (route) WHERE held = 'orphaned';
-CREATE INDEX deliveries_dead ON deliveries (action) WHERE state = 'dead';
+CREATE INDEX deliveries_paused ON deliveries (route, seq) WHERE held = 'paused';
+CREATE INDEX deliveries_dead ON deliveries (action) WHERE state = 'dead' AND replayed_by IS NULL;
 -- Debounced ones only: others are in neither.
 CREATE INDEX deliveries_debounced ON deliveries (debounce_key, seq)
     WHERE debounce_key IS NOT NULL AND ended_at IS NULL;
 CREATE INDEX deliveries_merged ON deliveries (merged_into) WHERE merged_into IS NOT NULL;
+
+-- Actions and routes whose deliveries wait. The relay looks here about once a second.
+CREATE TABLE pauses (
+    kind   TEXT    NOT NULL CHECK (kind IN ('action', 'route')), -- action or route.
+    name   TEXT    NOT NULL, -- The name of the action or route.
+    since  INTEGER NOT NULL, -- Since when.
+    by     TEXT    NOT NULL, -- Who paused it: a person, or what the relay met (410: the destination said that it is gone; loop).
+    reason TEXT    NOT NULL, -- Why; empty when nobody said.
+    PRIMARY KEY (kind, name)
+) STRICT;
+
+-- Who did what: replays, discards, pauses, releases.
+CREATE TABLE acts (
+    id      TEXT    NOT NULL PRIMARY KEY, -- UUIDv7, made when it began.
+    at      INTEGER NOT NULL, -- When its first change was written.
+    who     TEXT    NOT NULL, -- user@host of a command, or the relay itself.
+    what    TEXT    NOT NULL, -- replay, send, discard, pause, resume or release.
+    details TEXT    NOT NULL, -- What was asked for, in JSON.
+    changed INTEGER NOT NULL CHECK (changed >= 0) -- How many it has changed, counted with each change: less than was asked for when it was interrupted.
+) STRICT;
 
 -- Keys that have open ordered deliveries.
 CREATE TABLE order_keys (

@@ -1,5 +1,6 @@
 //! The commands: one file each, thin.
 
+mod act;
 mod check;
 mod client;
 mod completions;
@@ -8,6 +9,7 @@ mod demo;
 mod explain;
 mod healthcheck;
 mod inventory;
+mod messages;
 mod migrate;
 mod reconcile;
 mod schema;
@@ -75,6 +77,12 @@ enum Command {
     /// See and change Attio's subscriptions, so that it sends what the routes need.
     Webhooks(webhooks::Webhooks),
     Explain(explain::Explain),
+    /// Let quarantined messages in.
+    Messages(messages::Messages),
+    Replay(act::replay::Replay),
+    Discard(act::discard::Discard),
+    Pause(act::pause::Pause),
+    Resume(act::pause::Resume),
     Inventory(inventory::Stocktake),
     Reconcile(reconcile::Reconcile),
     /// Print completions for a shell.
@@ -121,6 +129,21 @@ impl Cli {
             Command::Webhooks(webhooks) => webhooks::run(&webhooks, &config),
             Command::Explain(explain) => {
                 with_config(&config, |config| explain::run(&explain, &config))
+            }
+            Command::Messages(messages) => {
+                with_config(&config, |config| messages::run(&messages, &config))
+            }
+            Command::Replay(replay) => {
+                with_config(&config, |config| act::replay::run(&replay, &config))
+            }
+            Command::Discard(discard) => {
+                with_config(&config, |config| act::discard::run(&discard, &config))
+            }
+            Command::Pause(pause) => {
+                with_config(&config, |config| act::pause::pause(&pause, &config))
+            }
+            Command::Resume(resume) => {
+                with_config(&config, |config| act::pause::resume(&resume, &config))
             }
             Command::Inventory(stocktake) => {
                 with_config(&config, |config| inventory::run(&stocktake, &config))

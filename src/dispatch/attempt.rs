@@ -12,6 +12,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
     Leased, Shared, Slot,
+    claim::own_act,
     outcome::{Origin, Report},
     ready::ready,
     retry,
@@ -86,8 +87,11 @@ fn reason_not_to(
     claimed: &Claimed,
     until: Instant,
 ) -> Option<Verdict> {
-    let postponed = |reason| {
+    let count = |reason| {
         shared.metrics.postponed.with([runner.name.as_str(), reason]).increment(1);
+    };
+    let postponed = |reason| {
+        count(reason);
         Some(Verdict::Postponed(Duration::ZERO))
     };
     if claimed.lost >= MOST_LOST_LEASES {
@@ -100,6 +104,14 @@ fn reason_not_to(
         warn!(delivery_id = %claimed.id, route = %claimed.route,
             "its route is not configured; kept until the route comes back");
         return Some(Verdict::Orphaned);
+    }
+    if shared.limits.is_route_paused(&claimed.route) {
+        count("paused");
+        return Some(Verdict::Paused);
+    }
+    let gate = shared.roster.load().gate(&claimed.action);
+    if gate.is_some_and(|gate| shared.limits.is_paused(gate)) {
+        return postponed("paused");
     }
     if shared.cut_off.is_cancelled() {
         return postponed("stopping");
@@ -154,6 +166,7 @@ async fn attempt(
     let duration = started.elapsed();
     let (verdict, result, failure) = judge(shared, runner, claimed, slot, &ending);
     log(&verdict, &failure, claimed, shared, duration);
+    tell_of_pauses(shared).await;
     if matches!(result, "skipped" | "postponed") {
         return (verdict, None); // the destination was not asked
     }
@@ -215,9 +228,9 @@ fn judge(
             )
         }
         Ending::Failed(ActionError::Gone(failure)) => {
-            if shared.limits.pause(gate) {
-                error!(action = %runner.name,
-                    "paused: the destination says that it is gone for good; mend the action and restart");
+            if shared.limits.pause(gate, "410", clean(&failure.what)) {
+                error!(action = %runner.name, "paused: the destination says that it is gone for \
+                    good; mend it, then run `attio-relay resume action/{}`", runner.name);
             }
             (Verdict::Dead(format!("gone: {}", clean(&failure.what))), "refused", failure.clone())
         }
@@ -232,9 +245,10 @@ fn judge(
             (Verdict::Postponed(*wait), "postponed", failure)
         }
         Ending::Failed(ActionError::Loop(what)) => {
-            if shared.limits.pause(gate) {
-                error!(action = %runner.name,
-                    "paused: {what}; mend its routes (`ignore_actors = [\"self\"]`) and restart");
+            if shared.limits.pause(gate, "loop", clean(what)) {
+                error!(action = %runner.name, "paused: {what}; mend its routes \
+                    (`ignore_actors = [\"self\"]`), then run `attio-relay resume action/{}`",
+                    runner.name);
             }
             slot.unused();
             shared.metrics.postponed.with([runner.name.as_str(), "loop"]).increment(1);
@@ -276,7 +290,17 @@ fn log(
         Verdict::Postponed(_) => info!(ms, reason = %clean(&failure.what), "given back"),
         Verdict::Skipped(reason) => info!(ms, %reason, "skipped"),
         Verdict::Merged(into) => info!(ms, %into, "merged"),
-        Verdict::Orphaned => {}
+        Verdict::Orphaned | Verdict::Paused => {}
+    }
+}
+
+/// Has the store know what was paused just now, so that every process and every later start does.
+/// Where it cannot be told, the claim loop tells it as soon as it can.
+async fn tell_of_pauses(shared: &Shared) {
+    for pause in shared.limits.untold() {
+        if shared.desk.pause(pause.clone(), own_act(&pause)).await.is_ok() {
+            shared.limits.told(&pause);
+        }
     }
 }
 

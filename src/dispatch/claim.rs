@@ -1,21 +1,29 @@
 //! The claim loop: room first, deliveries second.
 
 use std::{
+    collections::HashSet,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
-use super::{Dispatch, Leased, limits::Ask, outcome::Standing};
+use super::{
+    Dispatch, Leased,
+    limits::{Ask, Turn},
+    outcome::Standing,
+};
 use crate::{
-    store::{Claimed, Lane, StoreError},
+    store::{Act, Claimed, Deed, Lane, Pause, StoreError},
     telemetry::{error_text, unix_seconds},
 };
 
 /// The shortest pause between two looks for what became due meanwhile; the longest is twice that.
 const POLL: Duration = Duration::from_millis(500);
+
+/// Held deliveries of one route that one look lets go.
+const LET_GO: usize = 1000;
 
 /// The pause after a claim that failed; the lane backs off by itself.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
@@ -28,6 +36,30 @@ pub(super) struct Claiming {
     outcomes: Standing,
 }
 
+/// What one turn of the loop came to.
+enum Step {
+    /// Deliveries of routes that are configured again were let go.
+    Adopted,
+    /// What is paused is known.
+    Looked,
+    /// Deliveries were started.
+    Started,
+    /// There was nothing to start, or no room.
+    Idle,
+}
+
+/// How long until the next look. No two processes keep step.
+fn poll() -> Duration {
+    POLL + POLL.mul_f64(fastrand::f64())
+}
+
+/// What the relay itself does when it pauses an action.
+pub(super) fn own_act(pause: &Pause) -> Act {
+    let name = format!("{}/{}", pause.kind.as_str(), pause.name);
+    let details = serde_json::json!({"name": name, "by": pause.by, "reason": pause.reason});
+    Act::new("attio-relay", Deed::Pause, &details)
+}
+
 impl Claiming {
     pub(super) fn new(dispatch: Dispatch, lane: Lane, outcomes: Standing) -> Self {
         Self { dispatch, lane, outcomes }
@@ -38,15 +70,18 @@ impl Claiming {
         let mut next_poll = Instant::now();
         while !stop.is_cancelled() {
             let generation = self.dispatch.0.generation.load(Ordering::Acquire);
-            let result = if adopted == Some(generation) {
+            let result = if next_poll <= Instant::now() {
+                // Also while there is always something to claim; and before the very first claim.
+                self.obey().await.inspect(|_| next_poll = Instant::now() + poll())
+            } else if adopted == Some(generation) {
                 self.claim().await
             } else {
                 self.adopt().await.inspect(|_| adopted = Some(generation))
             };
             let metrics = &self.dispatch.0.metrics;
             match result {
-                Ok(0) => {}
-                Ok(_) => continue,
+                Ok(Step::Idle) => {}
+                Ok(Step::Adopted | Step::Looked | Step::Started) => continue,
                 Err(error) => {
                     metrics.store_errors.with(["claim"]).increment(1);
                     warn!(error = %error_text(&error), "could not claim deliveries; will try again");
@@ -55,20 +90,14 @@ impl Claiming {
                 }
             }
             metrics.last_success.with(["claim"]).set(unix_seconds());
-            self.wait(&mut next_poll, &stop).await;
+            self.wait(next_poll, &stop).await;
         }
     }
 
     /// Until something may be claimed, or it is time to look anyway.
-    async fn wait(&self, next_poll: &mut Instant, stop: &CancellationToken) {
+    async fn wait(&self, next_poll: Instant, stop: &CancellationToken) {
         let limits = &self.dispatch.0.limits;
-        let now = Instant::now();
-        if *next_poll <= now {
-            limits.time_passed();
-            *next_poll = now + POLL + POLL.mul_f64(fastrand::f64());
-            return;
-        }
-        let poll_in = next_poll.saturating_duration_since(now);
+        let poll_in = next_poll.saturating_duration_since(Instant::now());
         let wait = limits.next_token().map_or(poll_in, |token| poll_in.min(token));
         tokio::select! {
             () = limits.woken() => {}
@@ -78,22 +107,43 @@ impl Claiming {
     }
 
     /// Lets deliveries go on whose route was not configured and is now.
-    async fn adopt(&mut self) -> Result<usize, StoreError> {
+    async fn adopt(&mut self) -> Result<Step, StoreError> {
         let routes = self.dispatch.0.routes.current();
         let routes: Vec<&str> = routes.names().collect();
-        self.lane.adopt(&routes).await.map(|_| 1)
+        self.lane.adopt(&routes).await.map(|_| Step::Adopted)
     }
 
-    /// Claims what there is room for and starts it. Returns how many were started.
-    async fn claim(&mut self) -> Result<usize, StoreError> {
+    /// Looks at what is paused and does so; lets go what is held for no pause, some at a time. What
+    /// this process paused by itself and could not tell is told first.
+    async fn obey(&mut self) -> Result<Step, StoreError> {
+        let limits = &self.dispatch.0.limits;
+        limits.time_passed();
+        for untold in limits.untold() {
+            self.lane.pause(&untold, &own_act(&untold)).await?;
+            limits.told(&untold);
+        }
+        let look = limits.look();
+        let pauses = self.lane.pauses().await?.into_iter().map(|standing| standing.pause);
+        for Turn { kind, name, is_paused } in limits.obey(look, &pauses.collect::<Vec<_>>()) {
+            let what = if is_paused { "paused: its deliveries wait" } else { "resumed" };
+            info!(kind = kind.as_str(), name, "{what}");
+        }
+        for action in self.lane.let_go(LET_GO).await?.into_iter().collect::<HashSet<_>>() {
+            self.dispatch.made_due(&action.into());
+        }
+        Ok(Step::Looked)
+    }
+
+    /// Claims what there is room for and starts it.
+    async fn claim(&mut self) -> Result<Step, StoreError> {
         // What this process finished while the store was away is written before anything else is
         // claimed, or it would be claimed and done again.
         if self.outcomes.is_stalled() {
-            return Ok(0);
+            return Ok(Step::Idle);
         }
         let mut asks = self.dispatch.0.limits.asks();
         if asks.is_empty() {
-            return Ok(0);
+            return Ok(Step::Idle);
         }
         let before = Instant::now();
         let wants: Vec<_> = asks.iter().map(|ask| ask.want.clone()).collect();
@@ -104,13 +154,13 @@ impl Claiming {
                 return Err(error);
             }
         };
-        let count = claimed.len();
+        let step = if claimed.is_empty() { Step::Idle } else { Step::Started };
         self.note(&asks, &claimed);
         for claimed in claimed {
             self.start(&mut asks, claimed, before);
         }
         asks.into_iter().flat_map(|ask| ask.slots).for_each(super::Slot::unused);
-        Ok(count)
+        Ok(step)
     }
 
     fn note(&self, asks: &[Ask], claimed: &[Claimed]) {

@@ -3,12 +3,16 @@
 //! A [`Slot`] is taken before a delivery is claimed or born leased, never after: a delivery with
 //! nowhere to run would only burn its lease. The lock is held for a few instructions at a time.
 
+mod pauses;
+
 use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
+
+pub use pauses::Turn;
 
 use super::breaker::{Breaker, Passage};
 use crate::{config, name::ActionName, store::Want};
@@ -39,6 +43,7 @@ struct State {
     /// Where the next round starts, so that no action is always last.
     first: usize,
     gates: Vec<Gate>,
+    paused: pauses::Paused,
 }
 
 /// What one action may do.
@@ -183,8 +188,9 @@ impl Limits {
     /// Limits for a process that makes `total` attempts at once; without any action yet.
     #[must_use]
     pub fn new(total: usize) -> Arc<Self> {
-        let gates = Vec::new();
-        let state = State { total, running: 0, retrying: 0, draining: false, first: 0, gates };
+        let (gates, paused) = (Vec::new(), pauses::Paused::default());
+        let state =
+            State { total, running: 0, retrying: 0, draining: false, first: 0, gates, paused };
         Arc::new(Self { state: Mutex::new(state), wake: Notify::new() })
     }
 
@@ -201,9 +207,11 @@ impl Limits {
         for action in actions {
             let known = state.gates.iter().position(|gate| gate.action == action.name);
             let at = known.unwrap_or(state.gates.len());
-            match state.gates.get_mut(at) {
-                Some(gate) => gate.change(action, now),
-                None => state.gates.push(Gate::new(action, now)),
+            if let Some(gate) = state.gates.get_mut(at) {
+                gate.change(action, now);
+            } else {
+                let paused = state.paused.names(&action.name);
+                state.gates.push(Gate { paused, ..Gate::new(action, now) });
             }
             gates.push(at);
         }
@@ -349,21 +357,6 @@ impl Limits {
         breaker.failed(Instant::now(), fastrand::f64());
         !was_open && breaker.is_open()
     }
-
-    /// Pauses an action. True when it was not paused before.
-    pub fn pause(&self, gate: usize) -> bool {
-        !std::mem::replace(&mut self.state().gates[gate].paused, true)
-    }
-
-    /// Which actions' breakers are open, and which are paused.
-    #[must_use]
-    pub fn standing(&self) -> Vec<(ActionName, bool, bool)> {
-        let state = self.state();
-        let standing = |gate: &&Gate| gate.concurrency > 0;
-        let known = state.gates.iter().filter(standing);
-        let standing = |gate: &Gate| (gate.action.clone(), gate.breaker.is_open(), gate.paused);
-        known.map(standing).collect()
-    }
 }
 
 impl Slot {
@@ -416,7 +409,7 @@ mod tests {
     use super::*;
     use crate::config::{Action, ActionKind, LogAction, Rate, Retry};
 
-    fn action(name: &str, concurrency: usize) -> Action {
+    pub(super) fn action(name: &str, concurrency: usize) -> Action {
         Action {
             name: name.into(),
             kind: ActionKind::Log(LogAction { text: None }),
@@ -444,7 +437,7 @@ mod tests {
         taken
     }
 
-    fn limits(total: usize, actions: &[config::Action]) -> Arc<Limits> {
+    pub(super) fn limits(total: usize, actions: &[config::Action]) -> Arc<Limits> {
         let limits = Limits::new(total);
         limits.change(actions);
         limits

@@ -35,7 +35,7 @@ use crate::{
     action::TemplateProblem,
     config,
     enrich::Enrich,
-    name::ActionName,
+    name::{ActionName, RouteName},
     routing,
     store::{Claimed, Desk, Lane},
     telemetry::Metrics,
@@ -136,10 +136,13 @@ impl Dispatch {
         self.0.limits.time_passed();
     }
 
-    /// Room for a delivery of this action that is about to be born leased, and how long its lease
-    /// lasts; `None` when it must be claimed like any other.
+    /// Room for a delivery of this route and action that is about to be born leased, and how long
+    /// its lease lasts; `None` when it must be claimed like any other.
     #[must_use]
-    pub fn reserve(&self, action: &ActionName) -> Option<(Slot, Duration)> {
+    pub fn reserve(&self, route: &RouteName, action: &ActionName) -> Option<(Slot, Duration)> {
+        if self.0.limits.is_route_paused(route) {
+            return None;
+        }
         self.0.limits.reserve(self.0.roster.load().gate(action)?)
     }
 

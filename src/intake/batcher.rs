@@ -89,7 +89,7 @@ impl Incoming {
                 if new.lease.is_none()
                     && new.order_key.is_none()
                     && new.delay.is_none()
-                    && let Some((slot, lease)) = dispatch.reserve(&new.action)
+                    && let Some((slot, lease)) = dispatch.reserve(&new.route, &new.action)
                 {
                     new.lease = Some(lease);
                     self.born.push(Born { event, delivery, slot, lease });

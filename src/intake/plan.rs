@@ -8,13 +8,13 @@ use uuid::Uuid;
 use crate::{
     attio::{
         catalog::Catalog,
-        envelope::{Envelope, without_lone_surrogates},
+        envelope::{Envelope, Unreadable, without_lone_surrogates},
         event::Event,
     },
     name::SourceName,
     routing::RouteTable,
     signature::VerifiedMessage,
-    store::{NewDelivery, NewEvent, NewMessage, Origin},
+    store::{NewDelivery, NewEvent, NewMessage, Origin, StoredMessage},
 };
 
 /// Why a message with a known key and other JSON is kept aside.
@@ -26,12 +26,10 @@ pub(super) fn plan(
     routes: &RouteTable,
     catalog: &Catalog,
 ) -> NewMessage {
-    let id = Uuid::now_v7();
-    let source = message.source().clone();
     let mut planned = NewMessage {
-        id,
+        id: Uuid::now_v7(),
         dedup: [0; 32],
-        source,
+        source: message.source().clone(),
         webhook_id: None,
         key: message.key().cloned(),
         received_at: message.received_at(),
@@ -40,13 +38,8 @@ pub(super) fn plan(
         body: message.body().clone(),
         events: Vec::new(),
     };
-    match Envelope::read(message.body()) {
-        Ok(envelope) => {
-            planned.webhook_id = envelope.webhook_id;
-            planned.key = planned.key.or(envelope.event_id.map(Bytes::from));
-            planned.events = events(envelope.events, routes, catalog);
-            planned.dedup = accepted_dedup(&planned);
-        }
+    match fill(&mut planned, routes, catalog) {
+        Ok(()) => planned.dedup = accepted_dedup(&planned),
         Err(unreadable) => {
             planned.quarantined = Some(unreadable.reason());
             planned.dedup = quarantined_dedup(&planned);
@@ -93,6 +86,45 @@ fn events(told: Vec<Event>, routes: &RouteTable, catalog: &Catalog) -> Vec<NewEv
         NewEvent { id: Uuid::now_v7(), event, deliveries }
     };
     told.into_iter().map(planned).collect()
+}
+
+/// Plans a message that was verified before and is kept aside. It stays known by what it is known
+/// by, so that its key goes on to stand for the message that had it first.
+///
+/// # Errors
+/// [`Unreadable`]: there is nothing in it that could be let in.
+pub fn readmit(
+    message: &StoredMessage,
+    routes: &RouteTable,
+    catalog: &Catalog,
+) -> Result<NewMessage, Unreadable> {
+    let mut planned = NewMessage {
+        id: message.id,
+        dedup: message.dedup,
+        source: message.source.clone(),
+        webhook_id: None,
+        key: message.key.clone(),
+        received_at: message.received_at,
+        origin: Origin::Attio,
+        quarantined: None,
+        body: message.body.clone(),
+        events: Vec::new(),
+    };
+    fill(&mut planned, routes, catalog)?;
+    Ok(planned)
+}
+
+/// What the body says, and what it causes.
+fn fill(
+    planned: &mut NewMessage,
+    routes: &RouteTable,
+    catalog: &Catalog,
+) -> Result<(), Unreadable> {
+    let envelope = Envelope::read(&planned.body)?;
+    planned.webhook_id = envelope.webhook_id;
+    planned.key = planned.key.take().or(envelope.event_id.map(Bytes::from));
+    planned.events = events(envelope.events, routes, catalog);
+    Ok(())
 }
 
 fn delivery(routed: crate::routing::Routed) -> NewDelivery {

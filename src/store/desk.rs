@@ -7,7 +7,7 @@ use std::{collections::HashSet, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{Lane, Merged, Snapshot, StoreError, StoredCatalog};
+use super::{Act, Lane, Merged, Pause, Snapshot, StoreError, StoredCatalog};
 
 /// Questions that may wait; beyond, attempts wait to ask.
 const QUEUE: usize = 256;
@@ -25,6 +25,7 @@ enum Question {
     Merge { id: Uuid, lease_no: i32, key: [u8; 32], longest: Duration, answer: Answer<Merged> },
     Catalog(Answer<Option<StoredCatalog>>),
     KeepCatalog(Box<StoredCatalog>, Answer<bool>),
+    Pause(Pause, Act, Answer<bool>),
 }
 
 impl Desk {
@@ -80,6 +81,14 @@ impl Desk {
         self.ask(|answer| Question::KeepCatalog(Box::new(catalog), answer)).await
     }
 
+    /// Keeps that something is paused; see [`Lane::pause`].
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn pause(&self, pause: Pause, act: Act) -> Result<bool, StoreError> {
+        self.ask(|answer| Question::Pause(pause, act, answer)).await
+    }
+
     async fn ask<T>(&self, question: impl FnOnce(Answer<T>) -> Question) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let closed = || StoreError::Away("the program stops".into());
@@ -102,6 +111,9 @@ async fn answer(mut lane: Lane, mut questions: mpsc::Receiver<Question>) {
                 Question::Catalog(answer) => tell(answer, lane.catalog(None).await),
                 Question::KeepCatalog(catalog, answer) => {
                     tell(answer, lane.keep_catalog(&catalog).await);
+                }
+                Question::Pause(pause, act, answer) => {
+                    tell(answer, lane.pause(&pause, &act).await);
                 }
             }
         }

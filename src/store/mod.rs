@@ -4,25 +4,32 @@
 //! takes a whole batch and is one transaction. A [`Lane`] owns its connection, is used by one task
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
+mod act;
 mod activity;
 mod deliveries;
 mod desk;
+mod filter;
 mod kept;
 mod merge;
 mod migrations;
+mod pause;
 mod postgres;
 mod reconcile;
 mod sqlite;
+mod words;
 
 #[doc(hidden)]
 pub use {postgres::statements as postgres_statements, sqlite::statements as sqlite_statements};
 
 pub use self::{
+    act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
     activity::{Activity, RouteActivity, SourceActivity, Span},
     deliveries::StoredDelivery,
     desk::Desk,
+    filter::{DeliveryState, Filter, Selected},
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},
     merge::{Change, Merged},
+    pause::{Pause, PauseKind, StandingPause},
     reconcile::{Heard, Origin},
 };
 
@@ -191,6 +198,8 @@ pub enum Verdict {
     Postponed(Duration),
     /// Its route is no longer configured: kept until the route comes back.
     Orphaned,
+    /// Its route is paused: kept until somebody lets it go on.
+    Paused,
 }
 
 /// One recorded try.
@@ -223,6 +232,8 @@ pub struct Backlog {
     pub leased: u64,
     /// Their route is configured no longer.
     pub orphaned: u64,
+    /// Held because their route is paused.
+    pub paused: u64,
     /// Dead and neither replayed nor discarded.
     pub dead: u64,
     /// How long the oldest due one has waited; zero when none is due.
@@ -267,6 +278,8 @@ pub enum LaneKind {
     Look,
     /// Finding and making up for events that never arrived.
     Reconcile,
+    /// What people ask for and change.
+    Act,
 }
 
 impl LaneKind {
@@ -280,6 +293,7 @@ impl LaneKind {
             Self::Sample => "sample",
             Self::Look => "look",
             Self::Reconcile => "reconcile",
+            Self::Act => "act",
         }
     }
 }
@@ -311,7 +325,7 @@ impl Verdict {
             Self::Succeeded => "succeeded",
             Self::Skipped(_) | Self::Merged(_) => "skipped",
             Self::Dead(_) => "dead",
-            Self::Retry(_) | Self::Postponed(_) | Self::Orphaned => "open",
+            Self::Retry(_) | Self::Postponed(_) | Self::Orphaned | Self::Paused => "open",
         }
     }
 
@@ -320,6 +334,7 @@ impl Verdict {
     pub fn held(&self) -> Option<&'static str> {
         match self {
             Self::Orphaned => Some("orphaned"),
+            Self::Paused => Some("paused"),
             Self::Succeeded
             | Self::Skipped(_)
             | Self::Merged(_)
@@ -335,7 +350,11 @@ impl Verdict {
         match self {
             Self::Skipped(reason) | Self::Dead(reason) => Some(reason.into()),
             Self::Merged(into) => Some(merge::reason(*into).into()),
-            Self::Succeeded | Self::Retry(_) | Self::Postponed(_) | Self::Orphaned => None,
+            Self::Succeeded
+            | Self::Retry(_)
+            | Self::Postponed(_)
+            | Self::Orphaned
+            | Self::Paused => None,
         }
     }
 
@@ -348,7 +367,8 @@ impl Verdict {
             | Self::Skipped(_)
             | Self::Merged(_)
             | Self::Dead(_)
-            | Self::Orphaned => Duration::ZERO,
+            | Self::Orphaned
+            | Self::Paused => Duration::ZERO,
         }
     }
 
@@ -363,7 +383,9 @@ impl Outcome {
     /// Whether the attempt counts against `retry.attempts`: one that was cut off does not.
     #[must_use]
     pub fn counts_a_try(&self) -> bool {
-        self.attempt.is_some() && !matches!(self.verdict, Verdict::Postponed(_) | Verdict::Orphaned)
+        let put_off =
+            matches!(self.verdict, Verdict::Postponed(_) | Verdict::Orphaned | Verdict::Paused);
+        self.attempt.is_some() && !put_off
     }
 }
 

@@ -82,7 +82,7 @@ metrics! {
     end_to_end_seconds: Histogram = "end_to_end_seconds" [];
     /// Open deliveries of the whole fleet, sampled; aggregate by max.
     deliveries_open: Gauge = "deliveries_open" ["action", "state"];
-    /// How long the oldest due delivery has waited, sampled; aggregate by max.
+    /// How long the oldest due delivery of an action that is not paused has waited, sampled; aggregate by max.
     oldest_due_seconds: Gauge = "oldest_due_seconds" [];
     /// Dead deliveries of the whole fleet that nobody has replayed or discarded, sampled; aggregate by max.
     dead_letters: Gauge = "dead_letters" ["action"];

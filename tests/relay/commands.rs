@@ -1,5 +1,6 @@
 //! The commands, as the built binary answers them: what they print and how they exit.
 
+mod acts;
 mod canaries;
 mod check_online;
 mod demo;

@@ -6,6 +6,7 @@
 )]
 #![expect(clippy::float_cmp, reason = "counters count in whole numbers, which floats hold exactly")]
 
+mod act;
 mod actions;
 mod attio;
 mod commands;

@@ -66,14 +66,16 @@ impl Open {
 impl Connection {
     pub(super) fn new(options: PgConnectOptions, kind: LaneKind, deadline: Duration) -> Self {
         let name = format!("attio-relay {}", kind.as_str());
-        let options = options.application_name(&name).options(SETTINGS);
+        let options = options.application_name(&name);
         let options = match kind {
-            LaneKind::Intake => options,
+            LaneKind::Intake => options.options(SETTINGS),
+            // People's questions differ, and may well be about most of a table.
+            LaneKind::Act => options.options(SETTINGS.into_iter().take(2)),
             LaneKind::Claim
             | LaneKind::Outcome
             | LaneKind::Sample
             | LaneKind::Look
-            | LaneKind::Reconcile => options.options(QUEUE_SETTINGS),
+            | LaneKind::Reconcile => options.options(SETTINGS).options(QUEUE_SETTINGS),
         };
         // Statements are not logged: they hold what Attio sent.
         let options = options.disable_statement_logging();

@@ -3,15 +3,18 @@
 //! Hot paths own their connections (see `connection`), so that a pool's faults cannot reach them.
 //! The database's clock rules leases and due times.
 
+mod act;
 mod activity;
 mod connection;
 mod deliveries;
 mod kept;
 mod merge;
+mod pause;
 mod queue;
 mod reconcile;
 mod record;
 mod row;
+mod select;
 mod setup;
 
 use std::time::Duration;
@@ -31,6 +34,8 @@ pub mod statements {
     pub const CLAIM: &str = super::queue::CLAIM;
     pub const FINISH: &str = super::queue::FINISH;
     pub const RELEASE_NEXT: &str = super::queue::RELEASE_NEXT;
+    pub const HOLD: &str = super::pause::HOLD;
+    pub const LET_GO: &str = super::pause::LET_GO;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const ACTIVITY: [(&str, usize); 4] = super::activity::STATEMENTS;
 

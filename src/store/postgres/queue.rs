@@ -213,14 +213,22 @@ async fn release_next(
         .bind(ended.values().copied().collect::<Vec<i64>>())
         .execute(&mut *tx)
         .await?;
+    forget_idle_keys(tx, &keys).await
+}
+
+/// Removes the rows of keys that have nothing open.
+pub(super) async fn forget_idle_keys(
+    tx: &mut PgConnection,
+    keys: &[&[u8]],
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "-- store::postgres::forget_idle_keys
         DELETE FROM order_keys WHERE key = ANY ($1) AND pending = 0",
     )
-    .bind(&keys)
+    .bind(keys)
     .execute(tx)
-    .await?;
-    Ok(())
+    .await
+    .map(drop)
 }
 
 /// Lets orphaned deliveries of routes that are configured again go on.
@@ -241,9 +249,10 @@ pub(super) async fn backlog(db: &mut PgConnection) -> Result<Vec<Backlog>, sqlx:
     sqlx::query(
         "-- store::postgres::backlog
         SELECT action,
-               count(*) FILTER (WHERE open AND held IS DISTINCT FROM 'orphaned' AND owner IS NULL) AS due,
+               count(*) FILTER (WHERE open AND (held IS NULL OR held = 'order') AND owner IS NULL) AS due,
                count(*) FILTER (WHERE open AND owner IS NOT NULL) AS leased,
                count(*) FILTER (WHERE open AND held = 'orphaned') AS orphaned,
+               count(*) FILTER (WHERE open AND held = 'paused') AS paused,
                count(*) FILTER (WHERE NOT open) AS dead,
                coalesce(extract(epoch FROM now() - min(due_at) FILTER
                    (WHERE open AND held IS NULL AND due_at <= now())), 0)::float8 AS oldest
@@ -258,7 +267,10 @@ pub(super) async fn backlog(db: &mut PgConnection) -> Result<Vec<Backlog>, sqlx:
             UNION ALL
             SELECT action, held, owner, due_at, true FROM deliveries WHERE held = 'orphaned'
             UNION ALL
-            SELECT action, held, owner, due_at, false FROM deliveries WHERE state = 'dead'
+            SELECT action, held, owner, due_at, true FROM deliveries WHERE held = 'paused'
+            UNION ALL
+            SELECT action, held, owner, due_at, false FROM deliveries
+            WHERE state = 'dead' AND replayed_by IS NULL
         ) counted
         GROUP BY action",
     )
@@ -268,6 +280,7 @@ pub(super) async fn backlog(db: &mut PgConnection) -> Result<Vec<Backlog>, sqlx:
             due: unsigned(row.try_get("due")?),
             leased: unsigned(row.try_get("leased")?),
             orphaned: unsigned(row.try_get("orphaned")?),
+            paused: unsigned(row.try_get("paused")?),
             dead: unsigned(row.try_get("dead")?),
             oldest_due: Duration::from_secs_f64(row.try_get::<f64, _>("oldest")?.max(0.0)),
         })

@@ -3,15 +3,18 @@
 //! It means what Postgres means; one conformance suite runs over both. One connection writes; the
 //! lanes take turns with it. SQLite's clock, in milliseconds, rules leases and due times.
 
+mod act;
 mod activity;
 mod connection;
 mod deliveries;
 mod kept;
 mod merge;
 mod outcome;
+mod pause;
 mod queue;
 mod reconcile;
 mod record;
+mod select;
 mod setup;
 
 use std::{path::Path, sync::Arc};
@@ -30,6 +33,9 @@ pub mod statements {
     pub const CLAIM: &str = super::queue::CLAIM;
     pub const FINISH: &str = super::outcome::FINISH;
     pub const RELEASE_NEXT: &str = super::outcome::RELEASE_NEXT;
+    pub const HOLD: &str = super::pause::HOLD;
+    pub const RESUMED: &str = super::pause::RESUMED;
+    pub const LET_GO: &str = super::pause::LET_GO;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const ACTIVITY: [&str; 4] = super::activity::STATEMENTS;
 }
@@ -65,7 +71,8 @@ impl Sqlite {
             | LaneKind::Claim
             | LaneKind::Outcome
             | LaneKind::Look
-            | LaneKind::Reconcile => self.writer.clone(),
+            | LaneKind::Reconcile
+            | LaneKind::Act => self.writer.clone(),
             // Readers need not wait for the writer, nor it for them.
             LaneKind::Sample => Connection::new(&self.file),
         };

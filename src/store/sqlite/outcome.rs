@@ -1,6 +1,6 @@
 //! What became of deliveries: written only under the lease they were performed in.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
@@ -137,16 +137,30 @@ async fn release_next(
     outcomes: &[Outcome],
     written: &[Uuid],
 ) -> Result<(), sqlx::Error> {
-    let ended: Vec<EndedRow> = ended_by_key(outcomes, written)
+    let ended: BTreeMap<Vec<u8>, i64> = ended_by_key(outcomes, written)
         .into_iter()
-        .map(|(key, count)| EndedRow { key: hex::encode(key), count })
+        .map(|(key, count)| (key.to_vec(), count))
         .collect();
+    let heads: Vec<Vec<u8>> = ended.keys().cloned().collect();
+    free_keys(db, now, &ended, &heads).await
+}
+
+/// Counts how many of each key have ended, and lets the next one of those keys go whose first one
+/// did.
+pub(super) async fn free_keys(
+    db: &mut SqliteConnection,
+    now: i64,
+    ended: &BTreeMap<Vec<u8>, i64>,
+    heads: &[Vec<u8>],
+) -> Result<(), sqlx::Error> {
     if ended.is_empty() {
         return Ok(());
     }
-    let ended = json(&ended)?;
-    sqlx::query(COUNT_ENDED).bind(&ended).execute(&mut *db).await?;
-    sqlx::query(RELEASE_NEXT).bind(&ended).bind(now).execute(&mut *db).await?;
-    sqlx::query(FORGET_IDLE_KEYS).bind(&ended).execute(db).await?;
+    let row = |key: &Vec<u8>| EndedRow { key: hex::encode(key), count: ended[key] };
+    let all = json(&ended.keys().map(row).collect::<Vec<_>>())?;
+    let heads = json(&heads.iter().map(row).collect::<Vec<_>>())?;
+    sqlx::query(COUNT_ENDED).bind(&all).execute(&mut *db).await?;
+    sqlx::query(RELEASE_NEXT).bind(&heads).bind(now).execute(&mut *db).await?;
+    sqlx::query(FORGET_IDLE_KEYS).bind(&all).execute(db).await?;
     Ok(())
 }

@@ -138,9 +138,10 @@ pub(super) async fn backlog(db: &mut SqliteConnection) -> Result<Vec<Backlog>, s
     sqlx::query(
         "-- store::sqlite::backlog
         SELECT action,
-               count(*) FILTER (WHERE open AND held IS NOT 'orphaned' AND owner IS NULL) AS due,
+               count(*) FILTER (WHERE open AND (held IS NULL OR held = 'order') AND owner IS NULL) AS due,
                count(*) FILTER (WHERE open AND owner IS NOT NULL) AS leased,
                count(*) FILTER (WHERE open AND held = 'orphaned') AS orphaned,
+               count(*) FILTER (WHERE open AND held = 'paused') AS paused,
                count(*) FILTER (WHERE NOT open) AS dead,
                coalesce(unixepoch('subsec') - min(due_at) FILTER
                    (WHERE open AND held IS NULL AND due_at <= unixepoch('subsec') * 1e6) / 1e6,
@@ -156,7 +157,10 @@ pub(super) async fn backlog(db: &mut SqliteConnection) -> Result<Vec<Backlog>, s
             UNION ALL
             SELECT action, held, owner, due_at, true FROM deliveries WHERE held = 'orphaned'
             UNION ALL
-            SELECT action, held, owner, due_at, false FROM deliveries WHERE state = 'dead'
+            SELECT action, held, owner, due_at, true FROM deliveries WHERE held = 'paused'
+            UNION ALL
+            SELECT action, held, owner, due_at, false FROM deliveries
+            WHERE state = 'dead' AND replayed_by IS NULL
         ) counted
         GROUP BY action",
     )
@@ -166,6 +170,7 @@ pub(super) async fn backlog(db: &mut SqliteConnection) -> Result<Vec<Backlog>, s
             due: unsigned(row.try_get("due")?),
             leased: unsigned(row.try_get("leased")?),
             orphaned: unsigned(row.try_get("orphaned")?),
+            paused: unsigned(row.try_get("paused")?),
             dead: unsigned(row.try_get("dead")?),
             oldest_due: Duration::from_secs_f64(row.try_get::<f64, _>("oldest")?.max(0.0)),
         })

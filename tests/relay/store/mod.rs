@@ -1,5 +1,6 @@
 //! What a store means: each behaviour is written once and must hold on both engines.
 
+mod acting;
 mod activity;
 mod claiming;
 mod deliveries;
@@ -7,6 +8,7 @@ mod finishing;
 mod kept;
 mod merging;
 mod order;
+mod pausing;
 mod plans;
 mod recording;
 mod schema;

@@ -23,6 +23,14 @@ const BEHIND_ONE_KEY: &str = "INSERT INTO deliveries (id, event_id, route, actio
            'order', decode(repeat('ab', 32), 'hex')
     FROM generate_series(1, 10000)";
 
+/// By one route that stays paused, among the rest of an old queue.
+const HELD_FOR_A_PAUSE: &str = "INSERT INTO pauses VALUES ('route', 'paused', now(), 'ann', '');
+    INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at, held)
+    SELECT gen_random_uuid(), gen_random_uuid(), 'paused', 'billing', gen_random_uuid(), now(),
+           'paused'
+    FROM generate_series(1, 100000);
+    ANALYZE deliveries";
+
 /// A thousand keys of five that wait and twenty that were merged, among the others.
 const DEBOUNCED: &str =
     "INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at,
@@ -71,6 +79,17 @@ async fn ten_thousand_behind_one_key_cost_postgres_nothing() {
     let mut db = filled_postgres(BEHIND_ONE_KEY).await;
     let plan = explain(&mut db, postgres_statements::CLAIM, CLAIM_TEN).await;
     assert!(blocks(&plan) < 40, "{plan}");
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_held_for_a_pause_cost_postgres_nothing() {
+    let mut db = filled_postgres(HELD_FOR_A_PAUSE).await;
+    for (statement, arguments) in
+        [(postgres_statements::CLAIM, CLAIM_TEN), (postgres_statements::LET_GO, "(1000)")]
+    {
+        let plan = explain(&mut db, statement, arguments).await;
+        assert!(blocks(&plan) < 60, "{plan}");
+    }
 }
 
 #[tokio::test]
@@ -197,7 +216,11 @@ async fn sqlite_reaches_the_queue_by_its_indexes() {
         assert!(finish.contains("SEARCH deliveries USING INDEX") && finish.contains("(id=?)"));
         let next = plan(&db, sqlite_statements::RELEASE_NEXT).await;
         assert!(next.contains("INDEX deliveries_held (order_key=?)"), "{next}");
-        for plan in [claim, finish, next] {
+        let resumed = plan(&db, sqlite_statements::RESUMED).await;
+        let let_go = plan(&db, sqlite_statements::LET_GO).await;
+        assert!(let_go.contains("INDEX deliveries_paused (route=?)"), "{let_go}");
+        assert!(resumed.contains("deliveries_paused (route>?)"), "{resumed}");
+        for plan in [claim, finish, next, let_go] {
             assert!(!plan.contains("SCAN deliveries"), "{plan}");
         }
     }

@@ -77,7 +77,7 @@ async fn a_schema_that_fits_is_taken_where_migrating_is_not_wanted(db: &TestData
 }
 
 /// Each statement would make a row say something that cannot be.
-const LIES: [&str; 25] = [
+const LIES: [&str; 26] = [
     "UPDATE messages SET origin = 'elsewhere'",
     "UPDATE messages SET dedup = substr(dedup, 2)",
     "UPDATE messages SET status = 'lost'",
@@ -98,6 +98,7 @@ const LIES: [&str; 25] = [
     "UPDATE deliveries SET state = 'succeeded', ended_at = due_at, held = 'orphaned'",
     "UPDATE deliveries SET owner = id, lease_no = 0",
     "UPDATE deliveries SET owner = id, held = 'orphaned'",
+    "UPDATE deliveries SET replayed_by = id",
     "UPDATE order_keys SET pending = -1",
     "UPDATE attempts SET number = 0",
     "UPDATE attempts SET duration_us = -1",

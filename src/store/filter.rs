@@ -1,0 +1,99 @@
+//! Which deliveries are meant by what people say.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Lane, StoreError, words::words};
+
+words! {
+    /// Where a delivery stands.
+    DeliveryState "deliveries.state" {
+        /// Due, leased, or held.
+        Open "open",
+        /// Ended well.
+        Succeeded "succeeded",
+        /// The route did not want it after all.
+        Skipped "skipped",
+        /// Ended without success.
+        Dead "dead",
+        /// Ended by a person.
+        Discarded "discarded",
+    }
+}
+
+/// Which deliveries are meant: those that fit all that is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// One of these, where any is given.
+    pub ids: Vec<Uuid>,
+    /// Made then or later (by the time in its id).
+    pub since: Option<OffsetDateTime>,
+    /// Made before that.
+    pub until: Option<OffsetDateTime>,
+    /// In one of these states, where any is given.
+    pub states: Vec<DeliveryState>,
+    /// Replayed ones are not meant.
+    pub unreplayed: bool,
+    /// Of this route.
+    pub route: Option<String>,
+    /// For this action.
+    pub action: Option<String>,
+    /// Of a message to this source.
+    pub source: Option<String>,
+    /// Of an event of this type.
+    pub event_type: Option<String>,
+    /// About this object, by id.
+    pub object: Option<String>,
+    /// About this record.
+    pub record: Option<String>,
+    /// Its reason, or the error of one of its attempts, holds this text; case does not matter.
+    pub error: Option<String>,
+}
+
+/// A delivery that a [`Filter`] means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// Its id.
+    pub id: Uuid,
+    /// Its event's id.
+    pub event_id: Uuid,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// What every attempt of it was sent with.
+    pub idempotency_key: Uuid,
+    /// The delivery that does it again.
+    pub replayed_by: Option<Uuid>,
+    /// Its route.
+    pub route: String,
+}
+
+impl DeliveryState {
+    /// Whether the replay of such a delivery keeps its idempotency key: its last try may have had
+    /// its effect, and nobody knows.
+    #[must_use]
+    pub fn keeps_its_key(self) -> bool {
+        match self {
+            Self::Dead | Self::Discarded => true,
+            Self::Open | Self::Succeeded | Self::Skipped => false,
+        }
+    }
+}
+
+/// The smallest id that was made at that moment or later.
+pub(super) fn first_id_of(moment: OffsetDateTime) -> Uuid {
+    let millis = moment.unix_timestamp_nanos().max(0).cast_unsigned() / 1_000_000;
+    Uuid::from_u128(millis << 80)
+}
+
+impl Lane {
+    /// The deliveries that are meant, in the order in which they arrived.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn select(&mut self, filter: &Filter) -> Result<Vec<Selected>, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.select(filter).await,
+            Self::Sqlite(lane) => lane.select(filter).await,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Which deliveries a filter means: only what is given stands in the statement, so that each
+//! question gets a plan of its own.
+
+use sqlx::{
+    Postgres, QueryBuilder, Row,
+    postgres::{PgConnection, PgRow},
+};
+
+use super::Lane;
+use crate::store::{DeliveryState, Filter, Selected, StoreError, filter::first_id_of};
+
+impl Lane {
+    pub(in crate::store) async fn select(
+        &mut self,
+        filter: &Filter,
+    ) -> Result<Vec<Selected>, StoreError> {
+        let mut open = self.connection.open().await?;
+        let result = open.bounded(async |db| select(db, filter).await).await;
+        self.connection.settle(open, result)
+    }
+}
+
+async fn select(db: &mut PgConnection, filter: &Filter) -> Result<Vec<Selected>, sqlx::Error> {
+    let mut sql = QueryBuilder::new(
+        "-- store::postgres::select
+        SELECT d.id, d.event_id, d.state, d.idempotency_key, d.replayed_by, d.route
+        FROM deliveries d JOIN events e ON e.id = d.event_id JOIN messages m ON m.id = e.message_id
+        WHERE true",
+    );
+    of_deliveries(&mut sql, filter);
+    of_events(&mut sql, filter);
+    sql.push(" ORDER BY d.seq");
+    sql.build().persistent(false).try_map(|row| selected(&row)).fetch_all(db).await
+}
+
+fn of_deliveries(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
+    if !filter.ids.is_empty() {
+        sql.push(" AND d.id = ANY (").push_bind(filter.ids.clone()).push(")");
+    }
+    if let Some(since) = filter.since {
+        sql.push(" AND d.id >= ").push_bind(first_id_of(since));
+    }
+    if let Some(until) = filter.until {
+        sql.push(" AND d.id < ").push_bind(first_id_of(until));
+    }
+    if !filter.states.is_empty() {
+        let words: Vec<_> =
+            filter.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+        // Written out, so that the index of the dead is known to fit.
+        let is_one = words.len() == 1;
+        sql.push(if is_one { " AND d.state = " } else { " AND d.state IN (" });
+        sql.push(words.join(", ")).push(if is_one { "" } else { ")" });
+    }
+    if filter.unreplayed {
+        sql.push(" AND d.replayed_by IS NULL");
+    }
+    if let Some(route) = &filter.route {
+        sql.push(" AND d.route = ").push_bind(route.clone());
+    }
+    if let Some(action) = &filter.action {
+        sql.push(" AND d.action = ").push_bind(action.clone());
+    }
+    if let Some(error) = &filter.error {
+        sql.push(" AND (strpos(lower(d.reason), lower(").push_bind(error.clone());
+        sql.push(")) > 0 OR EXISTS (SELECT FROM attempts a WHERE a.delivery_id = d.id AND strpos(lower(a.error), lower(");
+        sql.push_bind(error.clone()).push(")) > 0))");
+    }
+}
+
+fn of_events(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
+    let columns = [
+        (" AND m.source = ", &filter.source),
+        (" AND e.type = ", &filter.event_type),
+        (" AND e.object_id = ", &filter.object),
+        (" AND e.record_id = ", &filter.record),
+    ];
+    for (column, value) in columns {
+        if let Some(value) = value {
+            sql.push(column).push_bind(value.clone());
+        }
+    }
+}
+
+fn selected(row: &PgRow) -> Result<Selected, sqlx::Error> {
+    Ok(Selected {
+        id: row.try_get("id")?,
+        event_id: row.try_get("event_id")?,
+        state: DeliveryState::of(row.try_get("state")?).ok_or(sqlx::Error::RowNotFound)?,
+        idempotency_key: row.try_get("idempotency_key")?,
+        replayed_by: row.try_get("replayed_by")?,
+        route: row.try_get("route")?,
+    })
+}
