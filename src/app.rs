@@ -38,6 +38,7 @@ use crate::{
         tls::{Acceptor, TlsError},
     },
     intake::Intake,
+    reconcile::Schedule,
     reload::{self, Origin},
     routing::{self, RouteTable},
     sampling,
@@ -169,12 +170,16 @@ impl Tasks {
     fn spawn_attio(
         &mut self,
         config: &Config,
-        client: Option<Client>,
-        names: Option<Names>,
+        (client, names): (Option<Client>, Option<Names>),
+        store: &Store,
         prepared: &CancellationToken,
         ends: &Ends,
         metrics: &Arc<Metrics>,
     ) {
+        if let Some(schedule) = Schedule::new(config, client.as_ref(), store, metrics) {
+            let run = schedule.run(ends.claims.clone());
+            self.spawn("reconcile", after(prepared.clone(), ends.claims.clone(), run));
+        }
         if let (Some(client), Some(url)) = (client, &config.server.public_url) {
             let targets = config.sources.iter().map(|source| Target::new(url, source)).collect();
             let (metrics, end) = (Arc::clone(metrics), ends.rest.clone());
@@ -298,7 +303,7 @@ pub async fn start_from(
     tasks.spawn("claim", after(prepared.clone(), ends.claims.clone(), claiming));
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
-    tasks.spawn_attio(&config, client, names, &prepared, &ends, &metrics);
+    tasks.spawn_attio(&config, (client, names), &store, &prepared, &ends, &metrics);
     let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
     let sampling = sampling::run(
         sample_lane,
@@ -432,6 +437,7 @@ impl Parts {
             self.tasks.wait_for("intake", WRITING_PATIENCE).await;
         }
         self.tasks.wait_for("claim", WRITING_PATIENCE).await;
+        self.tasks.wait_for("reconcile", WRITING_PATIENCE).await;
         self.dispatch.finish_attempts(ATTEMPTS_PATIENCE).await;
         drop(self.dispatch);
         if !self.tasks.wait_for("outcome", WRITING_PATIENCE).await {

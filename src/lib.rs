@@ -18,6 +18,7 @@ pub mod inventory;
 pub mod job;
 mod mask;
 pub mod name;
+pub mod reconcile;
 pub mod reload;
 pub mod retry_after;
 pub mod routing;

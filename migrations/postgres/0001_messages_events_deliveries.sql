@@ -10,6 +10,7 @@ CREATE DOMAIN digest AS bytea CHECK (octet_length(VALUE) = 32);
 CREATE DOMAIN tally AS integer CHECK (VALUE >= 0);
 CREATE DOMAIN extent AS integer CHECK (VALUE > 0);
 CREATE DOMAIN message_status AS text CHECK (VALUE IN ('accepted', 'quarantined'));
+CREATE DOMAIN message_origin AS text CHECK (VALUE IN ('attio', 'reconcile'));
 CREATE DOMAIN delivery_state AS text
     CHECK (VALUE IN ('open', 'succeeded', 'skipped', 'dead', 'discarded'));
 CREATE DOMAIN delivery_hold AS text CHECK (VALUE IN ('order', 'orphaned', 'paused'));
@@ -29,20 +30,22 @@ CREATE TABLE messages (
     status      message_status NOT NULL,
     reason      text,
     body        bytea       NOT NULL,
+    origin      message_origin NOT NULL DEFAULT 'attio',
     CONSTRAINT quarantined_says_why CHECK ((status = 'quarantined') = (reason IS NOT NULL))
 );
 CREATE UNIQUE INDEX messages_dedup ON messages (dedup);
 
-COMMENT ON TABLE messages IS 'Signed POSTs from Attio, each once.';
+COMMENT ON TABLE messages IS 'Signed POSTs from Attio, each once; and what was made up for those that never arrived.';
 COMMENT ON COLUMN messages.id IS 'UUIDv7, made on arrival.';
-COMMENT ON COLUMN messages.dedup IS 'SHA-256 of source, webhook_id and key; for quarantined ones of the body''s hash too. The one thing that decides whether a message is new.';
-COMMENT ON COLUMN messages.source IS 'The configured source it came to.';
+COMMENT ON COLUMN messages.dedup IS 'SHA-256 of source, webhook_id and key; for quarantined ones of the body''s hash too; for those of reconcile of what changed and when. The one thing that decides whether a message is new.';
+COMMENT ON COLUMN messages.source IS 'The configured source it came to; for those of reconcile the first one.';
 COMMENT ON COLUMN messages.webhook_id IS 'webhook_id of the envelope; null when there was none.';
 COMMENT ON COLUMN messages.key IS 'The Idempotency-Key header''s bytes, or the body''s event_id; null when there was neither.';
-COMMENT ON COLUMN messages.received_at IS 'When its head arrived, by the receiving process''s clock.';
+COMMENT ON COLUMN messages.received_at IS 'When its head arrived, or when reconcile made it, by the process''s clock.';
 COMMENT ON COLUMN messages.status IS 'accepted, or quarantined: signed, but unreadable, or a known key with other JSON.';
 COMMENT ON COLUMN messages.reason IS 'Why it is quarantined.';
-COMMENT ON COLUMN messages.body IS 'The bytes that were signed.';
+COMMENT ON COLUMN messages.body IS 'The bytes that were signed; for those of reconcile the same form, made here.';
+COMMENT ON COLUMN messages.origin IS 'attio: sent by it, with a signature; reconcile: made here, because nothing was heard of a change.';
 
 CREATE TABLE events (
     id           uuid     NOT NULL PRIMARY KEY,
@@ -241,6 +244,17 @@ COMMENT ON TABLE catalogs IS 'What workspaces call their objects, lists and attr
 COMMENT ON COLUMN catalogs.workspace IS 'The workspace''s id.';
 COMMENT ON COLUMN catalogs.learnt_at IS 'When Attio was asked, by the process''s clock; the newest one stays.';
 COMMENT ON COLUMN catalogs.value IS 'JSON: the names, and whose token they were learnt with.';
+
+CREATE TABLE turns (
+    task   text        NOT NULL PRIMARY KEY,
+    due_at timestamptz NOT NULL,
+    owner  uuid
+);
+
+COMMENT ON TABLE turns IS 'Work that one process of the fleet does now and then.';
+COMMENT ON COLUMN turns.task IS 'What is to be done, such as reconcile.';
+COMMENT ON COLUMN turns.due_at IS 'Whoever comes first may begin from then on: when the next turn starts, and when one that was begun and not ended is free again.';
+COMMENT ON COLUMN turns.owner IS 'The process that is at it; null between two turns.';
 
 -- What the statements of the hot paths take: one array of rows each. An array for each column would
 -- cost a function call and a buffer for each, about a third of a statement for one message.

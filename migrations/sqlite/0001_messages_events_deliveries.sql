@@ -3,17 +3,18 @@
 -- The meaning is that of migrations/postgres; only the types differ. Ids are hyphenated UUIDs, times
 -- microseconds since 1970-01-01T00:00:00Z. No foreign keys, as in Postgres.
 
--- Signed POSTs from Attio, each once.
+-- Signed POSTs from Attio, each once; and what was made up for those that never arrived.
 CREATE TABLE messages (
     id          TEXT    NOT NULL PRIMARY KEY, -- UUIDv7, made on arrival.
-    dedup       BLOB    NOT NULL, -- SHA-256 of source, webhook_id and key; for quarantined ones of the body's hash too. The one thing that decides whether a message is new.
-    source      TEXT    NOT NULL, -- The configured source it came to.
+    dedup       BLOB    NOT NULL, -- SHA-256 of source, webhook_id and key; for quarantined ones of the body's hash too; for those of reconcile of what changed and when. The one thing that decides whether a message is new.
+    source      TEXT    NOT NULL, -- The configured source it came to; for those of reconcile the first one.
     webhook_id  TEXT, -- webhook_id of the envelope; null when there was none.
     key         BLOB, -- The Idempotency-Key header's bytes, or the body's event_id; null when there was neither.
-    received_at INTEGER NOT NULL, -- When its head arrived, by the receiving process's clock.
+    received_at INTEGER NOT NULL, -- When its head arrived, or when reconcile made it, by the process's clock.
     status      TEXT    NOT NULL CHECK (status IN ('accepted', 'quarantined')), -- accepted, or quarantined: signed, but unreadable, or a known key with other JSON.
     reason      TEXT, -- Why it is quarantined.
-    body        BLOB    NOT NULL, -- The bytes that were signed.
+    body        BLOB    NOT NULL, -- The bytes that were signed; for those of reconcile the same form, made here.
+    origin      TEXT    NOT NULL DEFAULT 'attio' CHECK (origin IN ('attio', 'reconcile')), -- attio: sent by it, with a signature; reconcile: made here, because nothing was heard of a change.
     CONSTRAINT dedup_is_a_hash CHECK (octet_length(dedup) = 32),
     CONSTRAINT quarantined_says_why CHECK ((status = 'quarantined') = (reason IS NOT NULL))
 ) STRICT;
@@ -140,4 +141,11 @@ CREATE TABLE catalogs (
     workspace TEXT    NOT NULL PRIMARY KEY, -- The workspace's id.
     learnt_at INTEGER NOT NULL, -- When Attio was asked, by the process's clock; the newest one stays.
     value     BLOB    NOT NULL -- JSON: the names, and whose token they were learnt with.
+) STRICT;
+
+-- Work that one process of the fleet does now and then.
+CREATE TABLE turns (
+    task   TEXT    NOT NULL PRIMARY KEY, -- What is to be done, such as reconcile.
+    due_at INTEGER NOT NULL, -- Whoever comes first may begin from then on: when the next turn starts, and when one that was begun and not ended is free again.
+    owner  TEXT -- The process that is at it; null between two turns.
 ) STRICT;

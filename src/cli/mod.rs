@@ -11,6 +11,7 @@ mod healthcheck;
 mod inventory;
 mod messages;
 mod migrate;
+mod reconcile;
 mod schema;
 mod send;
 mod serve;
@@ -83,6 +84,7 @@ enum Command {
     Pause(act::pause::Pause),
     Resume(act::pause::Resume),
     Inventory(inventory::Stocktake),
+    Reconcile(reconcile::Reconcile),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -145,6 +147,9 @@ impl Cli {
             }
             Command::Inventory(stocktake) => {
                 with_config(&config, |config| inventory::run(&stocktake, &config))
+            }
+            Command::Reconcile(reconcile) => {
+                with_config(&config, |config| reconcile::run(&reconcile, &config))
             }
             Command::Completions { shell } => completions::run(shell),
         }

@@ -22,6 +22,7 @@ pub use self::{
     references::{SecretReference, SecretUser},
     schema::json_schema,
     suggest::nearest,
+    units::interval,
 };
 
 mod alone;

@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 pub use self::{
     attributes::{AttributeUses, MissingAttribute, Whose},
+    names::{lists, objects},
     titles::{Titles, Words},
 };
 use super::{

@@ -86,7 +86,11 @@ impl<M, P: Fn(&str) -> Result<M, String>> de::Visitor<'_> for Text<M, P> {
 /// The longest duration that is taken: a hundred years, which every clock and database can add.
 const LONGEST: Duration = Duration::from_hours(24 * 36_500);
 
-fn interval(text: &str) -> Result<Duration, String> {
+/// Reads `"250ms"`, `"10s"`, `"2h"` or `"30d"`.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn interval(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text)?;
     let milliseconds: u64 = match unit {
         "ms" => 1,

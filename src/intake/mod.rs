@@ -29,7 +29,7 @@ use crate::{
 };
 use batcher::{Batcher, Incoming};
 
-pub use plan::readmit;
+pub use plan::{made_up, made_up_dedup, readmit};
 
 /// Messages that may wait for their commit; beyond, they are refused at once.
 const QUEUE: usize = 2048;

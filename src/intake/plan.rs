@@ -2,16 +2,19 @@
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
     attio::{
         catalog::Catalog,
         envelope::{Envelope, Unreadable, without_lone_surrogates},
+        event::Event,
     },
+    name::SourceName,
     routing::RouteTable,
     signature::VerifiedMessage,
-    store::{NewDelivery, NewEvent, NewMessage, StoredMessage},
+    store::{NewDelivery, NewEvent, NewMessage, Origin, StoredMessage},
 };
 
 /// Why a message with a known key and other JSON is kept aside.
@@ -30,6 +33,7 @@ pub(super) fn plan(
         webhook_id: None,
         key: message.key().cloned(),
         received_at: message.received_at(),
+        origin: Origin::Attio,
         quarantined: None,
         body: message.body().clone(),
         events: Vec::new(),
@@ -42,6 +46,46 @@ pub(super) fn plan(
         }
     }
     planned
+}
+
+/// Plans a message of our own, in the form of Attio's, about a change that nothing was heard of.
+/// `change` says which one it is: the same change is recorded once.
+#[must_use]
+pub fn made_up(
+    source: SourceName,
+    change: &[&[u8]],
+    body: Bytes,
+    routes: &RouteTable,
+    catalog: &Catalog,
+) -> NewMessage {
+    let told = Envelope::read(&body).map(|envelope| envelope.events).unwrap_or_default();
+    NewMessage {
+        id: Uuid::now_v7(),
+        dedup: made_up_dedup(change),
+        source,
+        webhook_id: None,
+        key: None,
+        received_at: OffsetDateTime::now_utc(),
+        origin: Origin::Reconcile,
+        quarantined: None,
+        events: events(told, routes, catalog),
+        body,
+    }
+}
+
+/// By what a change is known that was made up for, whoever made up for it.
+#[must_use]
+pub fn made_up_dedup(change: &[&[u8]]) -> [u8; 32] {
+    let parts: Vec<&[u8]> = [&b"reconcile"[..]].into_iter().chain(change.iter().copied()).collect();
+    hash(&parts)
+}
+
+fn events(told: Vec<Event>, routes: &RouteTable, catalog: &Catalog) -> Vec<NewEvent> {
+    let planned = |event: Event| {
+        let deliveries = routes.decide(&event, catalog).map(delivery).collect();
+        NewEvent { id: Uuid::now_v7(), event, deliveries }
+    };
+    told.into_iter().map(planned).collect()
 }
 
 /// Plans a message that was verified before and is kept aside. It stays known by what it is known
@@ -61,6 +105,7 @@ pub fn readmit(
         webhook_id: None,
         key: message.key.clone(),
         received_at: message.received_at,
+        origin: Origin::Attio,
         quarantined: None,
         body: message.body.clone(),
         events: Vec::new(),
@@ -78,11 +123,7 @@ fn fill(
     let envelope = Envelope::read(&planned.body)?;
     planned.webhook_id = envelope.webhook_id;
     planned.key = planned.key.take().or(envelope.event_id.map(Bytes::from));
-    let event = |event| {
-        let deliveries = routes.decide(&event, catalog).map(delivery).collect();
-        NewEvent { id: Uuid::now_v7(), event, deliveries }
-    };
-    planned.events = envelope.events.into_iter().map(event).collect();
+    planned.events = events(envelope.events, routes, catalog);
     Ok(())
 }
 
@@ -160,7 +201,6 @@ fn json(body: &[u8]) -> Option<serde_json::Value> {
 #[cfg(test)]
 mod tests {
     use secrecy::SecretString;
-    use time::OffsetDateTime;
 
     use super::*;
     use crate::signature::{ClaimedSignature, Keyring, sign};

@@ -14,6 +14,7 @@ mod merge;
 mod migrations;
 mod pause;
 mod postgres;
+mod reconcile;
 mod sqlite;
 mod words;
 
@@ -29,6 +30,7 @@ pub use self::{
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},
     merge::{Change, Merged},
     pause::{Pause, PauseKind, StandingPause},
+    reconcile::{Heard, Origin},
 };
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
@@ -60,6 +62,8 @@ pub struct NewMessage {
     pub key: Option<Bytes>,
     /// When it arrived, by this process's clock.
     pub received_at: OffsetDateTime,
+    /// Whose word it is.
+    pub origin: Origin,
     /// Why it is kept aside, where it is.
     pub quarantined: Option<&'static str>,
     /// The bytes that were signed.
@@ -272,6 +276,8 @@ pub enum LaneKind {
     Sample,
     /// What is needed to decide about a delivery: merging, what was looked up, names.
     Look,
+    /// Finding and making up for events that never arrived.
+    Reconcile,
     /// What people ask for and change.
     Act,
 }
@@ -286,6 +292,7 @@ impl LaneKind {
             Self::Outcome => "outcome",
             Self::Sample => "sample",
             Self::Look => "look",
+            Self::Reconcile => "reconcile",
             Self::Act => "act",
         }
     }

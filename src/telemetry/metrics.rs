@@ -102,6 +102,8 @@ metrics! {
     last_success: Gauge = "last_success_timestamp_seconds" ["loop"];
     /// Certificates that were read again.
     tls_reloads: Counter = "tls_reload_total" ["result"];
+    /// Events that never arrived and were made up for by this process, by type.
+    reconciled: Counter = "reconciled_total" ["type"];
     /// Counts the configurations that took effect; 1 after the start.
     config_generation: Gauge = "config_generation" [];
     /// The first 48 bits of the hash of what was read for the configuration, as a number: replicas

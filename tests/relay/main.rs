@@ -19,6 +19,7 @@ mod intake;
 mod knows;
 mod metrics;
 mod patterns;
+mod reconcile;
 mod reload;
 mod routes;
 mod store;

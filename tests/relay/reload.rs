@@ -86,7 +86,8 @@ async fn a_broken_file_changes_nothing_and_is_told_of() {
     it.sink.wait_until_received_by("first", 1).await;
     assert!(it.sink.received_by("second").is_empty());
     assert_eq!(it.generation().await, "1");
-    assert!(it.relay.said().contains("the old one stays in effect"));
+    let is_told = async || it.relay.said().contains("the old one stays in effect");
+    eventually("it is told of", PATIENCE, is_told).await;
     assert!(!it.relay.said().contains(SECRET));
 }
 
@@ -115,7 +116,8 @@ async fn what_only_a_restart_changes_says_so() {
     let mut it = Changing::start().await;
     it.setup.drain_delay = "1700ms";
     it.change(leading_to(&it.sink, "second")).await;
-    assert!(it.relay.said().contains("they need a restart"));
+    let says_so = async || it.relay.said().contains("they need a restart");
+    eventually("it says so", PATIENCE, says_so).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

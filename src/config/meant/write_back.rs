@@ -110,16 +110,25 @@ impl AttioWrite {
         }
     }
 
+    /// The record that is written to, or about, where the event says which.
+    #[must_use]
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Record { .. } => None,
+            Self::Update { target, .. }
+            | Self::Entry { target, .. }
+            | Self::Note { target, .. }
+            | Self::Task { target, .. }
+            | Self::Comment { target, .. } => Some(target),
+        }
+    }
+
     /// The object of the records that are written to, where that does not depend on the event.
     #[must_use]
     pub fn object(&self) -> Option<&Name> {
         match self {
             Self::Record { object, .. } => Some(object),
-            Self::Update { target, .. }
-            | Self::Entry { target, .. }
-            | Self::Note { target, .. }
-            | Self::Task { target, .. }
-            | Self::Comment { target, .. } => target.object.as_ref(),
+            other => other.target()?.object.as_ref(),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
         catalog::{Catalog, Holder},
         value,
     },
-    config::{Config, Name, Route, document::Place, suggest},
+    config::{Action, ActionKind, Config, Name, Route, document::Place, suggest},
     routing::template::{self, UsedAttribute},
 };
 
@@ -73,6 +73,7 @@ impl AttributeUses {
                     let place = written.keys.iter().fold(table.clone(), |it, key| it.key(key));
                     of_values(route, written.attributes(), &place, &by, &mut uses);
                 }
+                of_written(route, action, &table, &mut uses);
             }
         }
         Self(uses)
@@ -97,6 +98,32 @@ fn of_changed(route: &Route, place: &Place, uses: &mut Vec<AttributeUse>) {
             whose: whose.clone(),
             beside: Vec::new(),
         });
+    }
+}
+
+/// The attributes that an action writes to, for a route that leads to it.
+fn of_written(route: &Route, action: &Action, table: &Place, uses: &mut Vec<AttributeUse>) {
+    let ActionKind::Attio(attio) = &action.kind else { return };
+    let write = &attio.write;
+    let named = match (write.list(), write.object()) {
+        (Some(list), _) => Some(vec![Whose::List(list.to_string())]),
+        (None, Some(object)) => Some(vec![Whose::Object(object.to_string())]),
+        (None, None) => whose(route, "record"),
+    };
+    let Some(whose) = named else { return };
+    for (name, _) in write.values() {
+        let one = AttributeUse {
+            place: table.key("values").key(name.as_str()),
+            at: None,
+            words: name.to_string(),
+            name: name.to_string(),
+            by: format!("the action `{}`", action.name),
+            whose: whose.clone(),
+            beside: Vec::new(),
+        };
+        if !uses.contains(&one) {
+            uses.push(one);
+        }
     }
 }
 
@@ -185,7 +212,8 @@ impl AttributeUse {
         let holders: Vec<_> = self.whose.iter().flat_map(|it| it.holders(catalog)).collect();
         let mut known = Vec::new();
         for holder in &holders {
-            known.extend(catalog.attributes(*holder)?);
+            // One without a type was asked for by its id, and is not there.
+            known.extend(catalog.attributes(*holder)?.iter().filter(|it| !it.kind.is_empty()));
         }
         let has_it = known.iter().any(|it| it.slug == self.name || it.id == self.name);
         if holders.is_empty() || has_it {

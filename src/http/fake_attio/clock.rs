@@ -1,13 +1,10 @@
-//! The fake's clock: the wall's, which tests may move ahead.
+//! The fake's clock: the wall's, which tests may move.
 
-use std::{
-    sync::Mutex,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Mutex, time::SystemTime};
 
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
-/// Wall time plus what it was moved ahead by.
+/// Wall time plus what it was moved ahead by, or less what it was set back by.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     ahead: Mutex<Duration>,
@@ -18,7 +15,8 @@ impl Clock {
         SystemTime::now() + *super::lock(&self.ahead)
     }
 
-    pub(super) fn advance(&self, by: Duration) {
+    /// Ahead, or back where negative.
+    pub(super) fn shift(&self, by: Duration) {
         *super::lock(&self.ahead) += by;
     }
 

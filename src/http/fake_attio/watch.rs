@@ -14,7 +14,12 @@ use super::{
 impl FakeAttio {
     /// Moves its clock ahead of the wall's.
     pub fn advance(&self, by: Duration) {
-        self.desk.clock.advance(by);
+        self.desk.clock.shift(by.try_into().expect("years have four digits"));
+    }
+
+    /// Sets its clock back: what happens from now on happened earlier.
+    pub fn set_back(&self, by: Duration) {
+        self.desk.clock.shift(-time::Duration::try_from(by).expect("years have four digits"));
     }
 
     /// Every request so far.

@@ -71,9 +71,11 @@ impl Connection {
             LaneKind::Intake => options.options(SETTINGS),
             // People's questions differ, and may well be about most of a table.
             LaneKind::Act => options.options(SETTINGS.into_iter().take(2)),
-            LaneKind::Claim | LaneKind::Outcome | LaneKind::Sample | LaneKind::Look => {
-                options.options(SETTINGS).options(QUEUE_SETTINGS)
-            }
+            LaneKind::Claim
+            | LaneKind::Outcome
+            | LaneKind::Sample
+            | LaneKind::Look
+            | LaneKind::Reconcile => options.options(SETTINGS).options(QUEUE_SETTINGS),
         };
         // Statements are not logged: they hold what Attio sent.
         let options = options.disable_statement_logging();

@@ -11,6 +11,7 @@ mod kept;
 mod merge;
 mod pause;
 mod queue;
+mod reconcile;
 mod record;
 mod row;
 mod select;

@@ -13,8 +13,8 @@ use sqlx::postgres::{PgConnection, PgQueryResult, types::PgRecordEncoder};
 use uuid::Uuid;
 
 use super::row::{Row, row_type};
-use crate::store::{BoxError, Existing, NewDelivery, NewEvent, NewMessage, micros};
-use statements::{RECORD, RECORD_NEW, RECORD_ONE, RECORD_ORDERED};
+use crate::store::{BoxError, Existing, NewDelivery, NewEvent, NewMessage, Origin, micros};
+use statements::{RECORD, RECORD_MADE, RECORD_NEW, RECORD_ONE, RECORD_ORDERED};
 
 /// Batches that are written carefully at once after one that held a known message: duplicates come
 /// in bursts.
@@ -112,6 +112,12 @@ impl<'a> Rows<'a> {
         Self { messages, events, deliveries }
     }
 
+    /// The messages that did not come from Attio.
+    fn made(&self) -> Vec<Uuid> {
+        let made = self.messages.iter().filter(|row| row.0.origin == Origin::Reconcile);
+        made.map(|row| row.0.id).collect()
+    }
+
     fn are_ordered(&self) -> bool {
         self.deliveries.iter().any(|row| row.2.order_key.is_some())
     }
@@ -139,14 +145,24 @@ impl<'a> Rows<'a> {
     }
 
     /// Writes those that are new.
-    async fn write(self, db: &mut PgConnection, process: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
-        sqlx::query_scalar(if self.are_ordered() { RECORD_ORDERED } else { RECORD })
+    async fn write(
+        self,
+        db: &mut PgConnection,
+        process: Uuid,
+        made: Vec<Uuid>,
+    ) -> Result<Vec<Uuid>, sqlx::Error> {
+        let statement = match (made.is_empty(), self.are_ordered()) {
+            (false, _) => RECORD_MADE,
+            (true, true) => RECORD_ORDERED,
+            (true, false) => RECORD,
+        };
+        let query = sqlx::query_scalar(statement)
             .bind(self.messages)
             .bind(self.events)
             .bind(self.deliveries)
-            .bind(process)
-            .fetch_one(db)
-            .await
+            .bind(process);
+        let query = if made.is_empty() { query } else { query.bind(made) };
+        query.fetch_one(db).await
     }
 }
 
@@ -197,7 +213,8 @@ pub(super) async fn record(
     careful: &mut u32,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
     let rows = Rows::new(batch);
-    if *careful == 0 && !rows.are_ordered() {
+    let made = rows.made();
+    if made.is_empty() && *careful == 0 && !rows.are_ordered() {
         match rows.write_as_new(db, process).await {
             Ok(_) => return Ok(batch.iter().map(|message| message.id).collect()),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => *careful = CAREFUL,
@@ -205,7 +222,7 @@ pub(super) async fn record(
         }
     }
     *careful = careful.saturating_sub(1);
-    rows.write(db, process).await
+    rows.write(db, process, made).await
 }
 
 /// The rows that stand under the given `dedup`s. A statement of its own: `RETURNING` after

@@ -12,6 +12,7 @@ mod merge;
 mod outcome;
 mod pause;
 mod queue;
+mod reconcile;
 mod record;
 mod select;
 mod setup;
@@ -70,6 +71,7 @@ impl Sqlite {
             | LaneKind::Claim
             | LaneKind::Outcome
             | LaneKind::Look
+            | LaneKind::Reconcile
             | LaneKind::Act => self.writer.clone(),
             // Readers need not wait for the writer, nor it for them.
             LaneKind::Sample => Connection::new(&self.file),

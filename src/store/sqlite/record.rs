@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::queue::json;
-use crate::store::{Existing, NewDelivery, NewEvent, NewMessage, micros};
+use crate::store::{Existing, NewDelivery, NewEvent, NewMessage, Origin, micros};
 
 /// The bodies are cut out of one BLOB, which spares turning them into text. (All of them empty:
 /// `substr` of nothing is null.)
@@ -29,6 +29,10 @@ SELECT value ->> 'id', value ->> 'message_id', value ->> 'type', value ->> 'acto
        value ->> 'record_id', value ->> 'list_id', value ->> 'entry_id',
        value ->> 'attribute_id', value ->> 'body_start', value ->> 'body_length'
 FROM jsonb_each(?1)";
+
+/// Only for batches of which some were made here: the others are as the column has it by default.
+const MADE: &str = "-- store::sqlite::record made
+UPDATE messages SET origin = 'reconcile' WHERE id IN (SELECT value FROM jsonb_each(?1))";
 
 /// Counts a batch's ordered deliveries, and tells how many of each key are open now.
 const ORDER_KEYS: &str = "-- store::sqlite::record order_keys
@@ -175,6 +179,14 @@ pub(super) async fn record(
         .await?;
     let new: Vec<Uuid> = new.into_iter().map(Uuid::from).collect();
     let is_new: HashSet<Uuid> = new.iter().copied().collect();
+    let made: Vec<Uuid> = batch
+        .iter()
+        .filter(|message| message.origin == Origin::Reconcile && is_new.contains(&message.id))
+        .map(|message| message.id)
+        .collect();
+    if !made.is_empty() {
+        sqlx::query(MADE).bind(json(&made)?).execute(&mut *db).await?;
+    }
     let events: Vec<(Uuid, &NewEvent)> = batch
         .iter()
         .filter(|message| is_new.contains(&message.id))

@@ -118,6 +118,36 @@ to = ["log"]
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_action_writes_to_attio_is_checked_like_what_is_read() {
+    let attio = TestAttio::start().await;
+    attio.set_scopes("object_configuration:read list_configuration:read list_entry:read");
+    let wrong = r#"
+[actions.entry]
+kind = "attio"
+write = "entry"
+list = "sales_pipline"
+[actions.deal]
+kind = "attio"
+write = "update"
+object = "deals"
+values = { nmae = "x", stage = "{{ event.nothing }}" }
+[[routes]]
+name = "r"
+on = ["task.created"]
+to = ["entry", "deal"]
+"#;
+    let run = check(&folder(&attio, wrong));
+    assert_eq!(run.code, 64, "{run}");
+    let expected = [
+        "error: the token lacks the scope `list_entry:read-write`",
+        "error: the token lacks the scope `record_permission:read-write`",
+        "error: the workspace has no list with the slug `sales_pipline`",
+        "error: the object `deals` has no attribute `nmae`, which the action `deal` names",
+    ];
+    assert_eq!(problems(&run), expected, "{run}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn scopes_that_the_token_lacks_are_told_with_what_they_are_for() {
     let attio = TestAttio::start().await;
     attio.set_scopes("object_configuration:read-write user_management:read");

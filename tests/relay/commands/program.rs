@@ -172,8 +172,12 @@ impl Server {
             }
             all
         });
-        let next = |what: &str| loop {
-            let line: String = told.recv_timeout(PATIENCE).unwrap();
+        let mut seen = Vec::new();
+        let mut next = |what: &str| loop {
+            let line: String = told
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|end| panic!("{end} before `{what}`: {}", seen.join("\n")));
+            seen.push(line.clone());
             if line.contains(&format!("\"message\":\"{what}\"")) {
                 break line;
             }

@@ -1,7 +1,7 @@
 //! What became of messages and deliveries: counted for a time, and what came last.
 
 use attio_relay::store::{
-    Activity, LaneKind, NewMessage, Outcome, RouteActivity, SourceActivity, Span, Verdict,
+    Activity, Lane, LaneKind, NewMessage, Outcome, RouteActivity, SourceActivity, Span, Verdict,
 };
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::{NoContext, Timestamp, Uuid};
@@ -27,8 +27,12 @@ fn span() -> Span {
     Span { oldest: now() - Duration::days(60), counted_since: now() - Duration::days(30) }
 }
 
+fn sample(db: &TestDatabase) -> Lane {
+    lane(&db.bare_store(), LaneKind::Sample)
+}
+
 async fn activity(db: &TestDatabase) -> Activity {
-    lane(&db.bare_store(), LaneKind::Sample).activity(span()).await.unwrap()
+    sample(db).activity(span()).await.unwrap()
 }
 
 async fn of(db: &TestDatabase, action: &str) -> RouteActivity {

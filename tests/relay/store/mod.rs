@@ -13,6 +13,7 @@ mod plans;
 mod recording;
 mod schema;
 mod sqlite_file;
+mod turns;
 mod words;
 
 /// Makes of each behaviour one test for each engine.

@@ -77,7 +77,8 @@ async fn a_schema_that_fits_is_taken_where_migrating_is_not_wanted(db: &TestData
 }
 
 /// Each statement would make a row say something that cannot be.
-const LIES: [&str; 25] = [
+const LIES: [&str; 26] = [
+    "UPDATE messages SET origin = 'elsewhere'",
     "UPDATE messages SET dedup = substr(dedup, 2)",
     "UPDATE messages SET status = 'lost'",
     "UPDATE messages SET status = 'quarantined'",

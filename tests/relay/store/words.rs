@@ -5,8 +5,8 @@ use std::time::Duration;
 use attio_relay::{
     attio::event::Event,
     store::{
-        Attempt, Claimed, Lane, LaneKind, NewDelivery, NewEvent, NewMessage, Outcome, Store,
-        Verdict, Want,
+        Attempt, Claimed, Lane, LaneKind, NewDelivery, NewEvent, NewMessage, Origin, Outcome,
+        Store, Verdict, Want,
     },
 };
 use bytes::Bytes;
@@ -40,6 +40,7 @@ pub fn message(key: &str, deliveries: Vec<NewDelivery>) -> NewMessage {
         webhook_id: Some("webhook".to_owned()),
         key: Some(Bytes::from(key.to_owned())),
         received_at: OffsetDateTime::from_unix_timestamp_nanos(1_800_000_000_123_456_000).unwrap(),
+        origin: Origin::Attio,
         quarantined: None,
         body,
         events: vec![NewEvent { id: Uuid::now_v7(), event, deliveries }],

@@ -12,7 +12,7 @@ use crate::{
     },
     config::{
         Config, Name,
-        online::{AttributeUses, Titles, Told, Words},
+        online::{self, AttributeUses, Titles, Told, Words},
     },
     telemetry::Metrics,
 };
@@ -72,11 +72,11 @@ impl Survey<'_> {
         self.titles().await
     }
 
-    /// The attributes of the objects and lists that routes name, and of what those lists hold.
+    /// The attributes of the objects and lists that are named, and of what those lists hold.
     async fn attributes(&mut self) -> Result<(), ApiError> {
         let Self { config, client, deadline, told: Told { catalog, .. } } = self;
-        let lists: Vec<_> = config.routes.iter().filter_map(|it| it.list.as_ref()).collect();
-        let objects: Vec<_> = config.routes.iter().filter_map(|it| it.object.as_ref()).collect();
+        let lists: Vec<_> = online::lists(config).map(|(_, name)| name).collect();
+        let objects: Vec<_> = online::objects(config).map(|(_, name)| name).collect();
         let mut held = Vec::new();
         for list in catalog.lists.iter_mut().filter(|it| is_named(&lists, &it.id, &it.slug)) {
             list.attributes = seen(client.attributes(Holder::List(&list.id), *deadline).await)?;
@@ -97,11 +97,15 @@ impl Survey<'_> {
         let known = self.told.catalog.clone();
         for missing in uses.missing(&known) {
             for holder in missing.holders() {
-                let catalog = &mut self.told.catalog;
+                // What is nowhere is noted in a catalog as known, so that nobody asks again; here
+                // it must stay missing.
+                let mut catalog = self.told.catalog.clone();
                 let name = missing.name();
                 let learnt =
-                    learn_attribute(&self.client, catalog, *holder, name, self.deadline).await;
-                seen(learnt)?;
+                    learn_attribute(&self.client, &mut catalog, *holder, name, self.deadline).await;
+                if seen(learnt)? == Some(true) {
+                    self.told.catalog = catalog;
+                }
             }
         }
         Ok(())

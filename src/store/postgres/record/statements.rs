@@ -40,14 +40,21 @@ FROM unnest($3::new_delivery[])";
 /// Messages go in the order of their `dedup`: two replicas that write the same ones in different
 /// order would deadlock. Deliveries go in the order of arrival, which gives them their `seq`.
 macro_rules! record {
-    ($order_keys:literal, $held:literal, $from:literal) => {
+    ($order_keys:expr, $held:expr, $from:expr) => {
+        record!($order_keys, $held, $from, "", "")
+    };
+    ($order_keys:expr, $held:expr, $from:expr, $column:literal, $origin:literal) => {
         concat!(
             "-- store::postgres::record
 WITH fresh AS (
-    INSERT INTO messages (id, dedup, source, webhook_id, key, received_at, status, reason, body)
+    INSERT INTO messages (id, dedup, source, webhook_id, key, received_at, status, reason, body",
+            $column,
+            ")
     SELECT id, dedup, source, webhook_id, key, received_at,
            CASE WHEN reason IS NULL THEN 'accepted' ELSE 'quarantined' END,
-           reason, body
+           reason, body",
+            $origin,
+            "
     FROM unnest($1::new_message[])
     ON CONFLICT (dedup) DO NOTHING
     RETURNING id
@@ -85,18 +92,31 @@ SELECT coalesce(array_agg(id), '{}') FROM fresh"
 /// For batches in which order matters for nothing.
 pub(super) const RECORD: &str = record!("", "NULL", "wanted d");
 
-/// For batches with ordered deliveries: the first of a key that has no open one may go, the others
-/// are held. The key's row makes this and the ending of its deliveries take turns.
-pub(super) const RECORD_ORDERED: &str = record!(
-    "queued AS (
+/// Batches with ordered deliveries: the first of a key that has no open one may go, the others are
+/// held. The key's row makes this and the ending of its deliveries take turns.
+macro_rules! ordered {
+    ($($origin:literal),*) => {
+        record!(
+            "queued AS (
     INSERT INTO order_keys AS k (key, pending)
     SELECT order_key, count(*) FROM wanted WHERE order_key IS NOT NULL
     GROUP BY order_key ORDER BY order_key
     ON CONFLICT (key) DO UPDATE SET pending = k.pending + EXCLUDED.pending
     RETURNING key, pending
 ), ",
-    "CASE WHEN d.order_key IS NULL THEN NULL
+            "CASE WHEN d.order_key IS NULL THEN NULL
                 WHEN q.pending = count(*) OVER of_key AND d.place = min(d.place) OVER of_key THEN NULL
                 ELSE 'order' END",
-    "wanted d LEFT JOIN queued q ON q.key = d.order_key WINDOW of_key AS (PARTITION BY d.order_key)"
-);
+            "wanted d LEFT JOIN queued q ON q.key = d.order_key \
+             WINDOW of_key AS (PARTITION BY d.order_key)"
+            $(, $origin)*
+        )
+    };
+}
+
+/// For batches in which order matters for something.
+pub(super) const RECORD_ORDERED: &str = ordered!();
+
+/// For batches in which some messages were made here, and are marked so; ordered or not.
+pub(super) const RECORD_MADE: &str =
+    ordered!(", origin", ", CASE WHEN id = ANY ($5) THEN 'reconcile' ELSE 'attio' END");
