@@ -13,6 +13,7 @@ mod outcome;
 mod ready;
 pub mod retry;
 mod roster;
+mod telling;
 mod together;
 
 use std::{
