@@ -7,7 +7,6 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use time::OffsetDateTime;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
@@ -17,14 +16,12 @@ use super::{
     ready::ready,
     retry,
     roster::Runner,
+    telling::{clean, log},
 };
 use crate::{
     action::{ActionError, Done, Failure, Job},
     store::{Attempt, Claimed, MOST_LOST_LEASES, Outcome, Verdict},
 };
-
-/// An error text is kept up to so many characters.
-const ERROR_LIMIT: usize = 1024;
 
 /// How long after its own deadline an action is taken to hang.
 const GRACE: Duration = Duration::from_millis(500);
@@ -266,35 +263,4 @@ fn judge(
             (Verdict::Postponed(Duration::ZERO), "cut_off", Failure { what, ..Failure::default() })
         }
     }
-}
-
-fn log(
-    verdict: &Verdict,
-    failure: &Failure,
-    claimed: &Claimed,
-    shared: &Shared,
-    duration: Duration,
-) {
-    let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    match verdict {
-        Verdict::Succeeded => {
-            let age = OffsetDateTime::now_utc() - claimed.event.received_at;
-            shared.metrics.end_to_end_seconds.with([]).record(age.as_seconds_f64().max(0.0));
-            info!(ms, "delivered");
-        }
-        Verdict::Retry(wait) => {
-            let again_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            warn!(ms, error = %clean(&failure.what), again_ms, "failed; will be tried again");
-        }
-        Verdict::Dead(reason) => error!(ms, %reason, "dead"),
-        Verdict::Postponed(_) => info!(ms, reason = %clean(&failure.what), "given back"),
-        Verdict::Skipped(reason) => info!(ms, %reason, "skipped"),
-        Verdict::Merged(into) => info!(ms, %into, "merged"),
-        Verdict::Orphaned | Verdict::Paused => {}
-    }
-}
-
-/// A text that every store takes and every log shows in one line.
-pub(super) fn clean(text: &str) -> String {
-    text.chars().take(ERROR_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

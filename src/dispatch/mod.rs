@@ -14,6 +14,7 @@ mod pausing;
 mod ready;
 pub mod retry;
 mod roster;
+mod telling;
 mod together;
 
 use std::{

@@ -11,7 +11,7 @@ use std::{
 use time::OffsetDateTime;
 use tracing::{debug, error, info};
 
-use super::{Shared, attempt::clean, roster::Runner, together::debounced};
+use super::{Shared, roster::Runner, telling::clean, together::debounced};
 use crate::{
     action::Job,
     attio::{envelope::Envelope, event::Event},
