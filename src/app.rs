@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     action::TemplateProblem,
-    admin,
+    admin::{self, access::Access},
     attio::{
         catalog,
         client::{Client, ClientProblem},
@@ -38,6 +38,7 @@ use crate::{
         tls::{Acceptor, TlsError},
     },
     intake::Intake,
+    look::Look,
     routing::RouteTable,
     sampling,
     shutdown::Stop,
@@ -219,8 +220,14 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
     )?;
     let ends = Ends::default();
     let intake_lane = store.lane(LaneKind::Intake, config.server.ack_timeout);
-    let (intake, committing) =
-        Intake::new(routes, catalog, &dispatch, intake_lane, Arc::clone(&metrics), &ends.intake);
+    let (intake, committing) = Intake::new(
+        Arc::clone(&routes),
+        catalog,
+        &dispatch,
+        intake_lane,
+        Arc::clone(&metrics),
+        &ends.intake,
+    );
 
     let draining = Arc::new(AtomicBool::new(false));
     let health = Health::new(Arc::clone(&draining), intake.ability());
@@ -231,7 +238,9 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
         .with_tls(tls.clone())
         .with_draining(Arc::clone(&draining))
         .with_metrics(Arc::clone(&metrics));
-    let admin_router = admin::router(&health, Arc::clone(&metrics));
+    let look = Arc::new(Look::new(&store, Arc::clone(&routes)));
+    let access = Access::new(&config.server);
+    let admin_router = admin::router(&health, Arc::clone(&metrics), access, look);
     let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, admin_router).await?;
     let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
 

@@ -15,6 +15,7 @@ pub mod enrich;
 pub mod http;
 pub mod intake;
 pub mod job;
+pub mod look;
 mod mask;
 pub mod name;
 pub mod retry_after;

@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod explain;
 mod healthcheck;
+mod look;
 mod migrate;
 mod schema;
 mod send;
@@ -70,6 +71,17 @@ enum Command {
     /// See and change Attio's subscriptions, so that it sends what the routes need.
     Webhooks(webhooks::Webhooks),
     Explain(explain::Explain),
+    /// Look at what was received.
+    #[command(subcommand)]
+    Messages(look::Messages),
+    /// Look at what happened in Attio, and what became of it.
+    #[command(subcommand)]
+    Events(look::Events),
+    /// Look at what was delivered, what waits and what failed.
+    #[command(subcommand)]
+    Deliveries(look::Deliveries),
+    /// Follow live what is received and what becomes of it, until Ctrl-C.
+    Tail(look::Tail),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -112,6 +124,12 @@ impl Cli {
             Command::Explain(explain) => {
                 with_config(&config, |config| explain::run(&explain, &config))
             }
+            Command::Messages(messages) => with_config(&config, |config| messages.run(&config)),
+            Command::Events(events) => with_config(&config, |config| events.run(&config)),
+            Command::Deliveries(deliveries) => {
+                with_config(&config, |config| deliveries.run(&config))
+            }
+            Command::Tail(tail) => with_config(&config, |config| tail.run(&config)),
             Command::Completions { shell } => completions::run(shell),
         }
     }

@@ -31,7 +31,7 @@ mod problem;
 mod reader;
 mod schema;
 mod secret;
-mod suggest;
+pub mod suggest;
 mod units;
 
 /// Where the private listener listens, unless told otherwise.

@@ -6,9 +6,11 @@
 
 mod desk;
 mod kept;
+mod look;
 mod merge;
 mod migrations;
 mod postgres;
+mod readers;
 mod sqlite;
 
 #[doc(hidden)]
@@ -17,7 +19,12 @@ pub use {postgres::statements as postgres_statements, sqlite::statements as sqli
 pub use self::{
     desk::Desk,
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},
+    look::{
+        AttemptRow, DeliveryRow, EventRow, Filter, Found, MessageRow, MessageStatus, Page, Range,
+        State, Subject, Table, text_of,
+    },
     merge::{Change, Merged},
+    readers::Readers,
 };
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
@@ -257,6 +264,8 @@ pub enum LaneKind {
     Sample,
     /// What is needed to decide about a delivery: merging, what was looked up, names.
     Look,
+    /// Answering people and programs that look at what is kept.
+    Read,
 }
 
 impl LaneKind {
@@ -269,6 +278,7 @@ impl LaneKind {
             Self::Outcome => "outcome",
             Self::Sample => "sample",
             Self::Look => "look",
+            Self::Read => "read",
         }
     }
 }

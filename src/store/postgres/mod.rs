@@ -5,6 +5,7 @@
 
 mod connection;
 mod kept;
+mod look;
 mod merge;
 mod queue;
 mod record;
@@ -29,10 +30,16 @@ pub mod statements {
     pub const FINISH: &str = super::queue::FINISH;
     pub const RELEASE_NEXT: &str = super::queue::RELEASE_NEXT;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
+    pub const LOOK: [&str; 17] = super::look::statements::ALL;
 
     /// What the lanes that run them have set.
     pub fn settings() -> impl Iterator<Item = (&'static str, &'static str)> {
         super::connection::SETTINGS.into_iter().chain(super::connection::QUEUE_SETTINGS)
+    }
+
+    /// What the lanes that only read have set beside that.
+    pub fn read_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+        super::connection::READ_SETTINGS.into_iter()
     }
 }
 

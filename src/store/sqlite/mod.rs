@@ -5,6 +5,7 @@
 
 mod connection;
 mod kept;
+mod look;
 mod merge;
 mod outcome;
 mod queue;
@@ -28,6 +29,7 @@ pub mod statements {
     pub const FINISH: &str = super::outcome::FINISH;
     pub const RELEASE_NEXT: &str = super::outcome::RELEASE_NEXT;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
+    pub const LOOK: [&str; 17] = super::look::statements::ALL;
 }
 
 /// A SQLite file.
@@ -61,7 +63,7 @@ impl Sqlite {
                 self.writer.clone()
             }
             // Readers need not wait for the writer, nor it for them.
-            LaneKind::Sample => Connection::new(&self.file),
+            LaneKind::Sample | LaneKind::Read => Connection::new(&self.file),
         };
         Lane { connection, process: self.process }
     }
