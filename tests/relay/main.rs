@@ -7,6 +7,7 @@
 #![expect(clippy::float_cmp, reason = "counters count in whole numbers, which floats hold exactly")]
 
 mod actions;
+mod admin;
 mod attio;
 mod commands;
 mod dispatch;
@@ -15,6 +16,7 @@ mod fake_attio;
 mod faults;
 mod house;
 mod intake;
+mod look;
 mod metrics;
 mod routes;
 mod store;

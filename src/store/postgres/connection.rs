@@ -34,9 +34,8 @@ pub(super) const QUEUE_SETTINGS: [(&str, &str); 2] =
 
 /// Lists walk a primary key backwards and stop when they have enough: reading a part of a table
 /// to sort it is never better. What only looks can change nothing, and nobody waits for it long.
-pub(super) const READ_SETTINGS: [(&str, &str); 4] = [
+pub(super) const READ_SETTINGS: [(&str, &str); 3] = [
     ("enable_bitmapscan", "off"),
-    ("enable_sort", "off"),
     ("default_transaction_read_only", "on"),
     ("statement_timeout", "5s"),
 ];

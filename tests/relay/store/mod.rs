@@ -3,6 +3,8 @@
 mod claiming;
 mod finishing;
 mod kept;
+mod looking;
+mod looking_plans;
 mod merging;
 mod order;
 mod plans;
