@@ -4,6 +4,7 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY benches benches
+COPY config/examples config/examples
 COPY migrations migrations
 COPY src src
 # The caches outlive the build, the image does not hold them: so the binary is copied out.

@@ -2,16 +2,28 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench smoke
+.PHONY: example-closed-won example-person-to-warehouse example-list-to-slack
 MAKEFLAGS += --no-print-directory
 
 # Further arguments for the tests, e.g. `make test ARGS="--test relay quarantine"`.
 ARGS ?=
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-27s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## see it work: needs no database, stays up until Ctrl-C
 	@cargo run --quiet --locked -- demo
+
+example-closed-won: ## config/examples: a deal is won, billing is told by HTTP
+	@cargo run --quiet --locked -- demo closed-won
+
+example-person-to-warehouse: ## config/examples: a new person becomes a row in Postgres
+	@cargo build --quiet --locked
+	@scripts/with-postgres sh -c \
+		'WAREHOUSE_URL=$$RELAY_TEST_DATABASE_URL cargo run --quiet --locked -- demo person-to-warehouse'
+
+example-list-to-slack: ## config/examples: a list gets an entry, a person a Slack message
+	@cargo run --quiet --locked -- demo list-to-slack
 
 test: ## all tests, on a private PostgreSQL (installed when missing)
 	cargo test --locked --no-run $(ARGS)

@@ -31,7 +31,7 @@ use crate::{
     },
     config::Config,
     dispatch::Dispatch,
-    enrich::Enrich,
+    enrich::{Enrich, Names},
     http::{
         Door, DoorLimits, Health,
         listener::{self, Listener},
@@ -39,7 +39,8 @@ use crate::{
     },
     intake::Intake,
     look::Look,
-    routing::RouteTable,
+    reload::{self, Origin},
+    routing::{self, RouteTable},
     sampling,
     shutdown::Stop,
     store::{Desk, LaneKind, ServeLock, Store, StoreError},
@@ -165,6 +166,27 @@ impl Tasks {
         });
     }
 
+    /// What is learnt from Attio while serving, where there is access to it.
+    fn spawn_attio(
+        &mut self,
+        config: &Config,
+        client: Option<Client>,
+        names: Option<Names>,
+        prepared: &CancellationToken,
+        ends: &Ends,
+        metrics: &Arc<Metrics>,
+    ) {
+        if let (Some(client), Some(url)) = (client, &config.server.public_url) {
+            let targets = config.sources.iter().map(|source| Target::new(url, source)).collect();
+            let (metrics, end) = (Arc::clone(metrics), ends.rest.clone());
+            self.spawn("webhooks", watch::watch(client, targets, watch::EVERY, metrics, end));
+        }
+        if let Some(names) = names {
+            let learning = names.run(ends.rest.clone());
+            self.spawn("names", after(prepared.clone(), ends.rest.clone(), learning));
+        }
+    }
+
     /// The next task that ends. One that panicked is called so.
     async fn next_end(&mut self) -> &'static str {
         match self.set.join_next().await {
@@ -196,32 +218,43 @@ impl Tasks {
 /// # Errors
 /// What must be mended before the program can run at all.
 pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
+    start_from(config, None, stop).await
+}
+
+/// The same, and takes over what changes in the configuration's file, where there is one.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_from(
+    config: Config,
+    origin: Option<Origin>,
+    stop: Stop,
+) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new());
     metrics.build_info.with([env!("CARGO_PKG_VERSION")]).set(1.0);
-    metrics.config_generation.with([]).set(1.0);
-    let process = Uuid::now_v7();
-    let store = Store::new(&config.store, process)?;
+    let (standing, seen) = reload::first(origin.as_ref(), &metrics);
+    let store = Store::new(&config.store, Uuid::now_v7())?;
     let serve_lock = store.serve_lock()?;
     let tls = config.server.tls.as_ref().map(Acceptor::new).transpose()?;
-    let routes = Arc::new(RouteTable::new(&config.routes));
+    let routes = routing::Shared::new(RouteTable::new(&config.routes));
     let catalog = catalog::Shared::default();
     let client =
         config.attio.as_ref().map(|it| Client::new(it, Arc::clone(&metrics))).transpose()?;
     let (desk, answering) = Desk::new(store.lane(LaneKind::Look, QUEUE_DEADLINE));
     let enrich = Enrich::new(&config, client.clone(), catalog.clone(), desk.clone());
-    let names = enrich.names(&config);
+    let names = enrich.names();
     let (dispatch, loops) = Dispatch::new(
         &config,
-        Arc::clone(&routes),
+        routes.clone(),
         store.lane(LaneKind::Claim, QUEUE_DEADLINE),
         store.lane(LaneKind::Outcome, QUEUE_DEADLINE),
-        (enrich, desk),
+        (enrich.clone(), desk),
         Arc::clone(&metrics),
     )?;
     let ends = Ends::default();
     let intake_lane = store.lane(LaneKind::Intake, config.server.ack_timeout);
     let (intake, committing) = Intake::new(
-        Arc::clone(&routes),
+        routes.clone(),
         catalog,
         &dispatch,
         intake_lane,
@@ -231,17 +264,21 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
 
     let draining = Arc::new(AtomicBool::new(false));
     let health = Health::new(Arc::clone(&draining), intake.ability());
-    let limits = DoorLimits::new(&config.server);
-    let door = Door::new(&config.sources, limits, intake, Arc::clone(&metrics));
-    let public = bind(config.server.listen, config.server.max_connections, door.router(&health))
-        .await?
-        .with_tls(tls.clone())
-        .with_draining(Arc::clone(&draining))
-        .with_metrics(Arc::clone(&metrics));
-    let look = Arc::new(Look::new(&store, Arc::clone(&routes)));
+    let door =
+        Door::new(&config.sources, DoorLimits::new(&config.server), intake, Arc::clone(&metrics));
+    let public = bind(
+        config.server.listen,
+        config.server.max_connections,
+        Arc::clone(&door).router(&health),
+    )
+    .await?
+    .with_tls(tls.clone())
+    .with_draining(Arc::clone(&draining))
+    .with_metrics(Arc::clone(&metrics));
+    let look = Arc::new(Look::new(&store, routes.clone()));
     let access = Access::new(&config.server);
-    let admin_router = admin::router(&health, Arc::clone(&metrics), access, look);
-    let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, admin_router).await?;
+    let private = admin::router(&health, standing.clone(), Arc::clone(&metrics), access, look);
+    let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?;
     let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
 
     let prepared = CancellationToken::new();
@@ -253,20 +290,18 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
         tasks.spawn("certificate", tls.watch(Arc::clone(&metrics), ends.rest.clone()));
     }
     dispatch.check_destinations();
+    if let Some(origin) = origin {
+        let (dispatch, metrics) = (dispatch.clone(), Arc::clone(&metrics));
+        let parts = reload::Parts { routes, dispatch, enrich, door, metrics, standing };
+        let watching = parts.watch(origin, seen, Arc::clone(&stop.reread), ends.claims.clone());
+        tasks.spawn("reload", watching);
+    }
     let (claiming, writing) = loops.split(ends.claims.clone());
     tasks.spawn("intake", after(prepared.clone(), ends.intake.clone(), committing));
     tasks.spawn("claim", after(prepared.clone(), ends.claims.clone(), claiming));
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
-    if let (Some(client), Some(url)) = (client, &config.server.public_url) {
-        let targets = config.sources.iter().map(|source| Target::new(url, source)).collect();
-        let (metrics, end) = (Arc::clone(&metrics), ends.rest.clone());
-        tasks.spawn("webhooks", watch::watch(client, targets, watch::EVERY, metrics, end));
-    }
-    if let Some(names) = names {
-        let learning = names.run(ends.rest.clone());
-        tasks.spawn("names", after(prepared.clone(), ends.rest.clone(), learning));
-    }
+    tasks.spawn_attio(&config, client, names, &prepared, &ends, &metrics);
     let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
     let sampling = sampling::run(
         sample_lane,

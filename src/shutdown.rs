@@ -1,6 +1,11 @@
 //! How the program stops: asked once, in order; asked twice, now.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::sync::Arc;
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Notify,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -11,6 +16,8 @@ pub struct Stop {
     pub soon: CancellationToken,
     /// Do not wait for anything any more.
     pub now: CancellationToken,
+    /// Told at every SIGHUP: read the configuration again.
+    pub reread: Arc<Notify>,
 }
 
 impl Stop {
@@ -28,8 +35,8 @@ impl Stop {
         self.soon.cancel();
     }
 
-    /// Asks whenever SIGTERM or SIGINT arrives; never ends. SIGHUP, which would end a process that
-    /// does not listen for it, changes nothing.
+    /// Asks whenever SIGTERM or SIGINT arrives; never ends. SIGHUP is
+    /// passed on to whoever reads the configuration.
     ///
     /// # Errors
     /// The operating system does not let us listen for signals.
@@ -42,7 +49,7 @@ impl Stop {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
                 _ = hang_up.recv() => {
-                    warn!("SIGHUP: this version does not reread the configuration; restart to apply changes");
+                    self.reread.notify_one();
                     continue;
                 }
             }

@@ -3,6 +3,7 @@
 //! An action never decides when to try again: it says what happened, and the variant of
 //! [`ActionError`] is the decision.
 
+pub mod attio;
 mod client;
 pub mod guard;
 pub mod http;
@@ -32,6 +33,8 @@ pub enum Action {
     Slack(Box<slack::Slack>),
     /// A row in a Postgres table.
     Postgres(Box<postgres::Postgres>),
+    /// Something written to Attio.
+    Attio(Box<attio::Attio>),
     /// A line in the log.
     Log(Box<log::Log>),
 }
@@ -70,6 +73,20 @@ pub enum ActionError {
     /// There is nothing to send, and why: the destination was not asked.
     #[error("{0}")]
     Skipped(String),
+    /// Nothing was sent, through no fault of the destination's: the event waits.
+    #[error("{what}")]
+    Later {
+        /// For the metric: `limits` or `names`.
+        reason: &'static str,
+        /// What is in the way, in a sentence without a full stop.
+        what: String,
+        /// When to try again.
+        wait: Duration,
+    },
+    /// The action is sent round in circles by its own writes, and how: nothing was sent, the event
+    /// waits, and the action pauses.
+    #[error("{0}")]
+    Loop(String),
 }
 
 impl ActionError {
@@ -104,12 +121,18 @@ impl Action {
     /// # Errors
     ///
     /// The first field that cannot be used.
-    pub fn build(config: &config::Action) -> Result<Self, TemplateProblem> {
+    pub fn build(
+        config: &config::Action,
+        access: Option<&attio::Access>,
+    ) -> Result<Self, TemplateProblem> {
         Ok(match &config.kind {
             ActionKind::Http(http) => Self::Http(Box::new(http::Http::build(config, http)?)),
             ActionKind::Slack(slack) => Self::Slack(Box::new(slack::Slack::build(config, slack)?)),
             ActionKind::Postgres(postgres) => {
                 Self::Postgres(Box::new(postgres::Postgres::build(config, postgres)?))
+            }
+            ActionKind::Attio(attio) => {
+                Self::Attio(Box::new(attio::Attio::build(config, attio, access)?))
             }
             ActionKind::Log(log) => Self::Log(Box::new(log::Log::build(config, log)?)),
         })
@@ -122,6 +145,7 @@ impl Action {
             ActionKind::Http(http) => http::Http::check(http),
             ActionKind::Slack(slack) => slack::Slack::check(slack),
             ActionKind::Postgres(postgres) => postgres::Postgres::check(postgres),
+            ActionKind::Attio(attio) => attio::Attio::check(attio),
             ActionKind::Log(log) => log::Log::check(log),
         };
         problems.into_iter().map(|problem| (problem.field, problem.message)).collect()
@@ -136,7 +160,7 @@ impl Action {
     pub async fn check_online(&self) -> Result<(), String> {
         match self {
             Self::Postgres(postgres) => postgres.check_online().await,
-            Self::Http(_) | Self::Slack(_) | Self::Log(_) => Ok(()),
+            Self::Http(_) | Self::Slack(_) | Self::Attio(_) | Self::Log(_) => Ok(()),
         }
     }
 
@@ -148,6 +172,7 @@ impl Action {
             Self::Slack(slack) => slack.needs(),
             Self::Log(log) => log.needs(),
             Self::Postgres(postgres) => postgres.needs(),
+            Self::Attio(attio) => attio.needs(),
         }
     }
 
@@ -161,6 +186,7 @@ impl Action {
             Self::Http(http) => http.perform(job).await,
             Self::Slack(slack) => slack.perform(job).await,
             Self::Postgres(postgres) => postgres.perform(job).await,
+            Self::Attio(attio) => attio.perform(job).await,
             Self::Log(log) => log.perform(job),
         }
     }

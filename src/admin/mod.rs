@@ -20,7 +20,7 @@ use axum::{
 };
 
 use self::access::Access;
-use crate::{http::Health, look::Look, telemetry::Metrics};
+use crate::{http::Health, look::Look, reload::Standing, telemetry::Metrics};
 
 /// The content type of the Prometheus text format, version 0.0.4:
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
@@ -28,12 +28,27 @@ const METRICS_TYPE: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// What the private listener serves.
-pub fn router(health: &Health, metrics: Arc<Metrics>, access: Access, look: Arc<Look>) -> Router {
+pub fn router(
+    health: &Health,
+    standing: Standing,
+    metrics: Arc<Metrics>,
+    access: Access,
+    look: Arc<Look>,
+) -> Router {
     let guarded = api::router(look)
         .layer(from_fn_with_state(access, access::guard))
         .layer(from_fn(answer::with_headers));
-    let open = health.router().route("/metrics", get(async move || exposition(&metrics)));
-    open.merge(guarded)
+    let more = move || {
+        let (generation, fingerprint) = standing.current();
+        format!(
+            r#","version":"{}","generation":{generation},"fingerprint":"{fingerprint}""#,
+            env!("CARGO_PKG_VERSION")
+        )
+    };
+    health
+        .router_that_tells(more)
+        .route("/metrics", get(async move || exposition(&metrics)))
+        .merge(guarded)
 }
 
 fn exposition(metrics: &Metrics) -> Response<Body> {

@@ -10,7 +10,10 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use tokio::sync::Notify;
+
+use super::event::Event;
 
 /// All that is known of a workspace's names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,12 +132,29 @@ impl Catalog {
 #[derive(Debug, Clone, Default)]
 pub struct Shared(Arc<Board>);
 
+/// A name that came up and is not known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Asked {
+    /// Whether the holder is a list, and no object.
+    pub is_list: bool,
+    /// The id of the object or list, whose attributes are asked for.
+    pub holder: String,
+    /// The attribute that it is asked for.
+    pub attribute: Option<String>,
+}
+
 #[derive(Debug, Default)]
 struct Board {
     current: ArcSwap<Catalog>,
-    /// Ids of objects and lists that came up and whose attributes were not known.
-    missed: Mutex<BTreeSet<String>>,
+    questions: Mutex<Questions>,
     is_asked: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Questions {
+    asked: BTreeSet<Asked>,
+    /// When names were said to be other ones than before, the last time.
+    doubted_at: Option<OffsetDateTime>,
 }
 
 impl Shared {
@@ -151,16 +171,59 @@ impl Shared {
         self.0.current.load()
     }
 
-    /// Shows another one from now on.
-    pub fn replace(&self, catalog: Catalog) {
+    /// Shows another one from now on, for which Attio was asked at `learnt_at`. Not one that is
+    /// older than a doubt: then the one that is shown stays. Says whether it did.
+    #[must_use]
+    pub fn replace(&self, catalog: Catalog, learnt_at: OffsetDateTime) -> bool {
+        let questions = self.questions();
+        let is_newer = questions.doubted_at.is_none_or(|doubted_at| doubted_at < learnt_at);
+        if is_newer {
+            self.0.current.store(Arc::new(catalog));
+        }
+        is_newer
+    }
+
+    /// Forgets the names that an event says are other ones than before, and asks for them: what
+    /// they decide waits until they are learnt again. Other processes may go by the old ones for
+    /// some seconds more.
+    pub fn doubt(&self, event: &Event) {
+        let mut questions = self.questions();
+        questions.doubted_at = Some(OffsetDateTime::now_utc());
+        let mut catalog = Catalog::clone(&self.current());
+        match event.holder() {
+            Some(Holder::Object(id)) => {
+                if let Some(it) = catalog.objects.iter_mut().find(|one| one.id == id) {
+                    it.attributes = None;
+                }
+            }
+            Some(Holder::List(id)) => {
+                if let Some(it) = catalog.lists.iter_mut().find(|one| one.id == id) {
+                    it.attributes = None;
+                }
+            }
+            None => catalog.lists.clear(),
+        }
         self.0.current.store(Arc::new(catalog));
+        drop(questions);
+        self.ask(event.holder(), None);
+    }
+
+    /// Whether names came into doubt since Attio was asked at `learnt_at`.
+    #[must_use]
+    pub fn is_in_doubt(&self, learnt_at: OffsetDateTime) -> bool {
+        self.questions().doubted_at.is_some_and(|doubted_at| doubted_at >= learnt_at)
     }
 
     /// Asks that the names be learnt again, and with them the attributes of this object or list.
     /// Returns at once.
-    pub fn ask(&self, about: Option<Holder<'_>>) {
-        if let Some(Holder::Object(id) | Holder::List(id)) = about {
-            self.missed().insert(id.to_owned());
+    pub fn ask(&self, about: Option<Holder<'_>>, attribute: Option<&str>) {
+        if let Some(holder) = about {
+            let (is_list, id) = match holder {
+                Holder::Object(id) => (false, id),
+                Holder::List(id) => (true, id),
+            };
+            let (holder, attribute) = (id.to_owned(), attribute.map(str::to_owned));
+            self.questions().asked.insert(Asked { is_list, holder, attribute });
         }
         self.0.is_asked.notify_one();
     }
@@ -170,13 +233,18 @@ impl Shared {
         self.0.is_asked.notified().await;
     }
 
-    /// The objects and lists that were asked about.
+    /// What was asked for.
     #[must_use]
-    pub fn asked_about(&self) -> Vec<String> {
-        self.missed().iter().cloned().collect()
+    pub fn asked_about(&self) -> Vec<Asked> {
+        self.questions().asked.iter().cloned().collect()
     }
 
-    fn missed(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.0.missed.lock().expect("no one panics while holding it")
+    /// These are answered.
+    pub fn answered(&self, asked: &[Asked]) {
+        self.questions().asked.retain(|one| !asked.contains(one));
+    }
+
+    fn questions(&self) -> MutexGuard<'_, Questions> {
+        self.0.questions.lock().expect("no one panics while holding it")
     }
 }

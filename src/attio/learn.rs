@@ -1,7 +1,7 @@
 //! Learns from Attio what a workspace calls things: the whole catalog, or one name that came up.
 
 use super::{
-    catalog::{Catalog, Holder},
+    catalog::{Attribute, Catalog, Holder},
     client::{ApiError, Client, Instant},
 };
 
@@ -35,7 +35,8 @@ pub async fn learn(
 }
 
 /// Asks for one attribute that the catalog does not know, and adds it: an archived one is in no
-/// list of attributes. Whether there is such an attribute.
+/// list of attributes. One that there is not is added with its id for its slug: so it is known that
+/// it has no other. Whether there is such an attribute.
 ///
 /// # Errors
 /// A look-up failed; the catalog is as it was.
@@ -49,9 +50,14 @@ pub async fn learn_attribute(
     if catalog.attribute(holder, attribute).is_some() {
         return Ok(true);
     }
-    let Some(found) = client.attribute(holder, attribute, deadline).await? else {
-        return Ok(false);
-    };
+    let found = client.attribute(holder, attribute, deadline).await?;
+    let is_there = found.is_some();
+    let found = found.unwrap_or_else(|| Attribute {
+        id: attribute.to_owned(),
+        slug: attribute.to_owned(),
+        kind: String::new(),
+        is_multiselect: false,
+    });
     let known = match holder {
         Holder::Object(name) => {
             let is_it = |id: &str, slug: &str| id == name || slug == name;
@@ -68,7 +74,7 @@ pub async fn learn_attribute(
     if let Some(Some(attributes)) = known {
         attributes.push(found);
     }
-    Ok(true)
+    Ok(is_there)
 }
 
 fn is_named(names: &[&str], id: &str, slug: &str) -> bool {

@@ -6,6 +6,7 @@ pub mod envelope;
 pub mod event;
 pub mod learn;
 pub mod sample;
+pub mod scopes;
 pub mod subscription;
 pub mod value;
 pub mod watch;

@@ -8,13 +8,19 @@ mod thing;
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-pub use thing::{actor, thing};
+pub use thing::{actor, thing, workspace};
 
 use super::catalog::Catalog;
 
 /// What every item of a value's list has beside the value.
 const BOOKKEEPING: [&str; 4] =
     ["active_from", "active_until", "created_by_actor", "attribute_type"];
+
+/// What a plain record has beside its attributes.
+pub const OF_RECORDS: [&str; 4] = ["id", "object", "url", "created_at"];
+
+/// What a plain list entry has beside its attributes.
+pub const OF_ENTRIES: [&str; 5] = ["id", "list", "parent", "url", "created_at"];
 
 /// Attio's clock may be so far ahead of the one that told when an event arrived.
 const CLOCKS_DIFFER: Duration = Duration::seconds(2);

@@ -1,19 +1,15 @@
 //! `attio-relay check`: reads the configuration and reports every problem.
 
+mod online;
+
 use std::{
     io::{IsTerminal, stderr},
     path::Path,
     process::ExitCode,
 };
 
-use anyhow::bail;
-use uuid::Uuid;
-
 use super::migrate;
-use crate::{
-    config::{self, Config, Outside, Problems},
-    store::Store,
-};
+use crate::config::{self, Config, Outside, Problems};
 
 /// The exit code of every command whose configuration may not be used.
 const WRONG_CONFIGURATION: u8 = 64;
@@ -22,9 +18,9 @@ const WRONG_CONFIGURATION: u8 = 64;
 const PER_PROCESS: &str = "note: attio.reads and attio.writes hold for each process; N replicas \
     together take N times as much of the 100 reads and 25 writes a second that Attio allows";
 
-/// Checks the file, and with `online` the store; says so on standard output when it is right, and
-/// all that is not on standard error. Exits with 0, with 64 when the configuration may not be
-/// used, with 1 when the store may not.
+/// Checks the file, and with `online` asks Attio, the store and the destinations; says so on
+/// standard output when it is right, and all that is not on standard error. Exits with 0, with 64
+/// when the configuration may not be used, with 1 when somebody cannot be asked.
 #[must_use]
 pub fn run(path: &Path, online: bool, outside: &Outside<'_>) -> ExitCode {
     match config::load(path, outside) {
@@ -34,7 +30,11 @@ pub fn run(path: &Path, online: bool, outside: &Outside<'_>) -> ExitCode {
             if config.attio.is_some() {
                 println!("{PER_PROCESS}");
             }
-            if online { super::block_on(ask_store(&config)) } else { ExitCode::SUCCESS }
+            if online {
+                super::block_on(async { Ok(online::run(path, &config).await) })
+            } else {
+                ExitCode::SUCCESS
+            }
         }
         Err(problems) => refuse(&problems),
     }
@@ -52,19 +52,6 @@ pub fn show(problems: &Problems) {
     // <https://no-color.org>: set and not empty means no colour.
     let no_colour = config::environment("NO_COLOR").is_some_and(|value| !value.is_empty());
     eprint!("{}", problems.render(stderr().is_terminal() && !no_colour));
-}
-
-async fn ask_store(config: &Config) -> anyhow::Result<ExitCode> {
-    let store = Store::new(&config.store, Uuid::now_v7())?;
-    let status = store.schema_status().await?;
-    migrate::refuse_newer(&status)?;
-    let pending = status.steps.iter().filter(|(_, is_applied)| !is_applied).count();
-    if pending > 0 && !config.store.migrate {
-        bail!("the store lacks {}: run `attio-relay migrate`", counted(pending, "migration"));
-    }
-    println!("store ok: {} to apply", counted(pending, "migration"));
-    println!("not asked: Attio (comes with a later version)");
-    Ok(ExitCode::SUCCESS)
 }
 
 fn summary(config: &Config) -> String {

@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod explain;
 mod healthcheck;
+mod inventory;
 mod look;
 mod migrate;
 mod schema;
@@ -45,14 +46,16 @@ enum Command {
     Serve,
     /// See all of it work on this machine, with nothing to install.
     Demo {
+        /// Play one of the files in config/examples instead; such a play ends by itself.
+        pattern: Option<demo::Pattern>,
         /// End when everything was delivered: with 0, or with 1 when something was not.
         #[arg(long)]
         once: bool,
     },
     /// Read the configuration and report every problem.
     Check {
-        /// Ask the store too, whether it can be reached and its schema fits. (Attio is not asked:
-        /// that comes with a later version.)
+        /// Ask Attio too (whether the token lives and may do what the routes need, and whether the
+        /// names in them are there), the store and the databases that rows are written to.
         #[arg(long)]
         online: bool,
     },
@@ -82,6 +85,7 @@ enum Command {
     Deliveries(look::Deliveries),
     /// Follow live what is received and what becomes of it, until Ctrl-C.
     Tail(look::Tail),
+    Inventory(inventory::Stocktake),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -111,8 +115,11 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let Self { config, command } = self;
         match command {
-            Command::Serve => with_config(&config, serve::run),
-            Command::Demo { once } => demo::run(once),
+            Command::Serve => with_config(&config, |meant| {
+                let origin = crate::reload::Origin { path: config.clone(), outside: OUTSIDE };
+                serve::run(meant, origin)
+            }),
+            Command::Demo { pattern, once } => demo::run(pattern, once),
             Command::Check { online } => check::run(&config, online, &OUTSIDE),
             Command::Schema => schema::run(),
             Command::Send(send) => send::run(&send, &config),
@@ -130,6 +137,9 @@ impl Cli {
                 with_config(&config, |config| deliveries.run(&config))
             }
             Command::Tail(tail) => with_config(&config, |config| tail.run(&config)),
+            Command::Inventory(stocktake) => {
+                with_config(&config, |config| inventory::run(&stocktake, &config))
+            }
             Command::Completions { shell } => completions::run(shell),
         }
     }

@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use crate::{app, config::Config, shutdown::Stop, telemetry};
+use crate::{app, config::Config, reload::Origin, shutdown::Stop, telemetry};
 
 /// Serves. Exits with 0 after a stop that was asked for, with 1 when it had to end by itself.
-pub(super) fn run(config: Config) -> ExitCode {
+pub(super) fn run(config: Config, origin: Origin) -> ExitCode {
     let _logs = telemetry::logs::start();
     super::block_on(async {
         let stop = Stop::new();
-        let running = app::start(config, stop.clone()).await?;
+        let running = app::start_from(config, Some(origin), stop.clone()).await?;
         let signals = stop.on_signals();
         tokio::select! {
             ended = running.ended() => ended?,

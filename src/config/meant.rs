@@ -8,13 +8,18 @@ use secrecy::SecretString;
 
 pub use self::{
     route::{ActorPattern, Debounce, Name, OrderBy, Route},
+    templates::Written,
     warehouse::{PostgresAction, TableName},
+    write_back::{AttioAction, AttioValue, AttioWrite, Target},
 };
+use super::references::SecretReference;
 pub use super::secret::SecretPlace;
 use crate::name::{ActionName, SourceName};
 
 mod route;
+mod templates;
 mod warehouse;
+mod write_back;
 
 /// A configuration in which every check has passed.
 #[derive(Debug, Clone)]
@@ -37,6 +42,8 @@ pub struct Config {
     pub reconcile: Option<Reconcile>,
     /// Who is told about trouble.
     pub alerts: Alerts,
+    /// The secrets that the file refers to.
+    pub references: Vec<SecretReference>,
 }
 
 /// `[server]`: the two listeners and the limits of the public one.
@@ -150,6 +157,8 @@ pub enum ActionKind {
     Slack(SlackAction),
     /// A row in a Postgres table.
     Postgres(PostgresAction),
+    /// Something written to Attio.
+    Attio(AttioAction),
     /// A line in the log.
     Log(LogAction),
 }

@@ -13,11 +13,13 @@ use std::{
 pub use self::{
     alone::{admin_listen, secret},
     meant::{
-        Action, ActionKind, ActorPattern, Alerts, Attio, Config, Debounce, HttpAction, LogAction,
-        Name, OrderBy, PostgresAction, Rate, Reconcile, Retry, Route, SecretPlace, Server,
-        SigningKey, SlackAction, SlackTarget, Source, Store, TableName, Tls, Worker,
+        Action, ActionKind, ActorPattern, Alerts, Attio, AttioAction, AttioValue, AttioWrite,
+        Config, Debounce, HttpAction, LogAction, Name, OrderBy, PostgresAction, Rate, Reconcile,
+        Retry, Route, SecretPlace, Server, SigningKey, SlackAction, SlackTarget, Source, Store,
+        TableName, Target, Tls, Worker, Written,
     },
     problem::{Problem, Problems, Severity},
+    references::{SecretReference, SecretUser},
     schema::json_schema,
     suggest::nearest,
 };
@@ -27,8 +29,10 @@ mod check;
 mod document;
 mod file;
 mod meant;
+pub mod online;
 mod problem;
 mod reader;
+mod references;
 mod schema;
 mod secret;
 pub mod suggest;
@@ -41,9 +45,9 @@ const DEFAULT_ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LO
 #[derive(Clone, Copy)]
 pub struct Outside<'a> {
     /// Looks up an environment variable.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// Looks at an action's templates; says for each wrong one its key (`body`, `text`) and why.
-    pub templates: &'a dyn Fn(&Action) -> Vec<(&'static str, String)>,
+    pub templates: &'a (dyn Fn(&Action) -> Vec<(&'static str, String)> + Sync),
 }
 
 /// Reads a secret or a setting from this process's environment.

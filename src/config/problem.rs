@@ -56,6 +56,12 @@ impl Report {
         self.masks.push(span);
     }
 
+    /// A report without a problem that shows as little of the text as this one.
+    #[must_use]
+    pub fn masks_only(self) -> Self {
+        Self { problems: Vec::new(), masks: self.masks }
+    }
+
     fn add(&mut self, severity: Severity, span: Range<usize>, message: String) -> &mut Problem {
         self.problems.push(Problem {
             severity,

@@ -11,10 +11,11 @@ use time::OffsetDateTime;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
-    Leased, Runner, Shared, Slot,
+    Leased, Shared, Slot,
     outcome::{Origin, Report},
     ready::ready,
     retry,
+    roster::Runner,
 };
 use crate::{
     action::{ActionError, Done, Failure, Job},
@@ -26,6 +27,9 @@ const ERROR_LIMIT: usize = 1024;
 
 /// How long after its own deadline an action is taken to hang.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// What runs in circles is left alone for so long, by processes that do not know of it too.
+const LOOP: Duration = Duration::from_mins(1);
 
 /// How an attempt ended.
 enum Ending {
@@ -39,7 +43,6 @@ enum Ending {
 /// way, so that a slow store holds back attempts.
 pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
     let gate = slot.gate();
-    let runner = &shared.runners[gate];
     let claimed = leased.claimed;
     let span = info_span!(
         "attempt",
@@ -49,12 +52,19 @@ pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
         action = %claimed.action,
         number = claimed.tries + 1,
     );
-    let reason_not_to = reason_not_to(&shared, runner, &claimed, leased.until);
-    let (verdict, attempt) = if let Some(verdict) = reason_not_to {
-        slot.unused();
-        (verdict, None)
-    } else {
-        ready_or_not(&shared, runner, &claimed, leased.until, slot).instrument(span).await
+    let roster = shared.roster.load_full();
+    let (verdict, attempt) = match roster.runner(gate) {
+        Some(runner) => match reason_not_to(&shared, runner, &claimed, leased.until) {
+            Some(verdict) => {
+                slot.unused();
+                (verdict, None)
+            }
+            None => {
+                ready_or_not(&shared, runner, &claimed, leased.until, slot).instrument(span).await
+            }
+        },
+        // It went while this one was on its way: kept until the action comes back.
+        None => (Verdict::Postponed(Duration::ZERO), None),
     };
     let outcome = Outcome {
         id: claimed.id,
@@ -86,7 +96,7 @@ fn reason_not_to(
         let reason = format!("poison: {} leases in a row were lost", claimed.lost);
         return Some(Verdict::Dead(reason));
     }
-    if !shared.routes.has(&claimed.route) {
+    if !shared.routes.current().has(&claimed.route) {
         warn!(delivery_id = %claimed.id, route = %claimed.route,
             "its route is not configured; kept until the route comes back");
         return Some(Verdict::Orphaned);
@@ -144,7 +154,7 @@ async fn attempt(
     let duration = started.elapsed();
     let (verdict, result, failure) = judge(shared, runner, claimed, slot, &ending);
     log(&verdict, &failure, claimed, shared, duration);
-    if matches!(verdict, Verdict::Skipped(_)) {
+    if matches!(result, "skipped" | "postponed") {
         return (verdict, None); // the destination was not asked
     }
     let metrics = &shared.metrics;
@@ -215,6 +225,22 @@ fn judge(
             slot.unused();
             (Verdict::Skipped(clean(reason)), "skipped", Failure::default())
         }
+        Ending::Failed(ActionError::Later { reason, what, wait }) => {
+            slot.unused();
+            shared.metrics.postponed.with([runner.name.as_str(), *reason]).increment(1);
+            let failure = Failure { what: what.clone(), ..Failure::default() };
+            (Verdict::Postponed(*wait), "postponed", failure)
+        }
+        Ending::Failed(ActionError::Loop(what)) => {
+            if shared.limits.pause(gate) {
+                error!(action = %runner.name,
+                    "paused: {what}; mend its routes (`ignore_actors = [\"self\"]`) and restart");
+            }
+            slot.unused();
+            shared.metrics.postponed.with([runner.name.as_str(), "loop"]).increment(1);
+            let failure = Failure { what: what.clone(), ..Failure::default() };
+            (Verdict::Postponed(LOOP), "postponed", failure)
+        }
         Ending::Panicked => {
             let failure = Failure { what: "the action panicked".to_owned(), ..Failure::default() };
             (retry(&failure), "failed", failure)
@@ -247,7 +273,7 @@ fn log(
             warn!(ms, error = %clean(&failure.what), again_ms, "failed; will be tried again");
         }
         Verdict::Dead(reason) => error!(ms, %reason, "dead"),
-        Verdict::Postponed(_) => info!(ms, "cut off by the stop; given back"),
+        Verdict::Postponed(_) => info!(ms, reason = %clean(&failure.what), "given back"),
         Verdict::Skipped(reason) => info!(ms, %reason, "skipped"),
         Verdict::Merged(into) => info!(ms, %into, "merged"),
         Verdict::Orphaned => {}

@@ -1,6 +1,9 @@
 //! The claim loop: room first, deliveries second.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -31,11 +34,15 @@ impl Claiming {
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let mut adopted = false;
+        let mut adopted = None;
         let mut next_poll = Instant::now();
         while !stop.is_cancelled() {
-            let result = if adopted { self.claim().await } else { self.adopt().await };
-            adopted |= result.is_ok();
+            let generation = self.dispatch.0.generation.load(Ordering::Acquire);
+            let result = if adopted == Some(generation) {
+                self.claim().await
+            } else {
+                self.adopt().await.inspect(|_| adopted = Some(generation))
+            };
             let metrics = &self.dispatch.0.metrics;
             match result {
                 Ok(0) => {}
@@ -72,7 +79,8 @@ impl Claiming {
 
     /// Lets deliveries go on whose route was not configured and is now.
     async fn adopt(&mut self) -> Result<usize, StoreError> {
-        let routes: Vec<&str> = self.dispatch.0.routes.names().collect();
+        let routes = self.dispatch.0.routes.current();
+        let routes: Vec<&str> = routes.names().collect();
         self.lane.adopt(&routes).await.map(|_| 1)
     }
 

@@ -45,6 +45,7 @@ struct State {
 #[derive(Debug)]
 struct Gate {
     action: ActionName,
+    /// Attempts at once; none for an action that is configured no longer.
     concurrency: usize,
     lease: Duration,
     running: usize,
@@ -149,6 +150,16 @@ impl Gate {
         self.concurrency.saturating_sub(self.running).min(tokens).min(passage)
     }
 
+    /// Goes on under another configuration. What runs goes on counting.
+    fn change(&mut self, action: &config::Action, now: Instant) {
+        let Self { concurrency, lease, bucket, .. } = Self::new(action, now);
+        if self.bucket.as_ref().map(|old| old.per_second) != action.rate.map(|new| new.per_second) {
+            self.bucket = bucket;
+        }
+        (self.concurrency, self.lease) = (concurrency, lease);
+        (self.first_waits, self.retry_waits) = (true, true);
+    }
+
     fn retry_room(&self) -> usize {
         most_retries(self.concurrency).saturating_sub(self.retrying)
     }
@@ -169,13 +180,36 @@ fn most_retries(slots: usize) -> usize {
 }
 
 impl Limits {
-    /// Limits for all actions of a configuration.
+    /// Limits for a process that makes `total` attempts at once; without any action yet.
     #[must_use]
-    pub fn new(total: usize, actions: &[config::Action]) -> Arc<Self> {
-        let now = Instant::now();
-        let gates = actions.iter().map(|action| Gate::new(action, now)).collect();
+    pub fn new(total: usize) -> Arc<Self> {
+        let gates = Vec::new();
         let state = State { total, running: 0, retrying: 0, draining: false, first: 0, gates };
         Arc::new(Self { state: Mutex::new(state), wake: Notify::new() })
+    }
+
+    /// Takes over the actions of another configuration. An action keeps its gate for good, also
+    /// when it goes and comes back: attempts that run know it by its number. Returns the gate of
+    /// each.
+    pub fn change(&self, actions: &[config::Action]) -> Vec<usize> {
+        let now = Instant::now();
+        let mut state = self.state();
+        for gate in &mut state.gates {
+            gate.concurrency = 0;
+        }
+        let mut gates = Vec::new();
+        for action in actions {
+            let known = state.gates.iter().position(|gate| gate.action == action.name);
+            let at = known.unwrap_or(state.gates.len());
+            match state.gates.get_mut(at) {
+                Some(gate) => gate.change(action, now),
+                None => state.gates.push(Gate::new(action, now)),
+            }
+            gates.push(at);
+        }
+        drop(state);
+        self.wake.notify_one();
+        gates
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -325,8 +359,10 @@ impl Limits {
     #[must_use]
     pub fn standing(&self) -> Vec<(ActionName, bool, bool)> {
         let state = self.state();
+        let standing = |gate: &&Gate| gate.concurrency > 0;
+        let known = state.gates.iter().filter(standing);
         let standing = |gate: &Gate| (gate.action.clone(), gate.breaker.is_open(), gate.paused);
-        state.gates.iter().map(standing).collect()
+        known.map(standing).collect()
     }
 }
 
@@ -408,16 +444,22 @@ mod tests {
         taken
     }
 
+    fn limits(total: usize, actions: &[config::Action]) -> Arc<Limits> {
+        let limits = Limits::new(total);
+        limits.change(actions);
+        limits
+    }
+
     #[test]
     fn retries_of_all_actions_together_leave_a_quarter_of_the_process_to_first_attempts() {
         let actions: Vec<_> = (0..8).map(|n| action(&n.to_string(), 4)).collect();
-        let limits = Limits::new(16, &actions);
+        let limits = limits(16, &actions);
         assert_eq!(claim_retries(&limits).len(), 12);
     }
 
     #[test]
     fn retries_of_one_action_leave_a_quarter_of_its_slots_to_first_attempts() {
-        let limits = Limits::new(64, &[action("one", 8)]);
+        let limits = limits(64, &[action("one", 8)]);
         let taken = claim_retries(&limits);
         assert_eq!(taken.len(), 6);
         assert_eq!(limits.asks()[0].want.slots, 2);
@@ -427,7 +469,7 @@ mod tests {
 
     #[test]
     fn nothing_is_born_leased_before_a_claim_came_back_short() {
-        let limits = Limits::new(8, &[action("one", 4)]);
+        let limits = limits(8, &[action("one", 4)]);
         assert!(limits.reserve(0).is_none());
         let asks = limits.asks();
         limits.claimed(&asks[0], 0, 0);
@@ -439,7 +481,7 @@ mod tests {
 
     #[test]
     fn what_was_made_due_during_a_claim_is_not_taken_for_nothing_left() {
-        let limits = Limits::new(8, &[action("one", 4)]);
+        let limits = limits(8, &[action("one", 4)]);
         let asks = limits.asks();
         limits.made_due(0);
         limits.claimed(&asks[0], 0, 0);
@@ -450,7 +492,7 @@ mod tests {
     #[test]
     fn a_rate_token_that_was_not_used_is_given_back() {
         let slow = Action { rate: Some(Rate { per_second: 1.0 }), ..action("slow", 4) };
-        let limits = Limits::new(8, &[slow]);
+        let limits = limits(8, &[slow]);
         let mut asks = limits.asks();
         assert_eq!(asks[0].want.slots, 1);
         assert!(limits.asks().is_empty());

@@ -12,29 +12,36 @@ mod limits;
 mod outcome;
 mod ready;
 pub mod retry;
+mod roster;
+mod together;
 
 use std::{
-    collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 pub use limits::{Limits, Slot};
+pub use roster::Built;
 
 use crate::{
-    action::{Action, TemplateProblem},
+    action::TemplateProblem,
     config,
     enrich::Enrich,
     name::ActionName,
-    routing::{Needs, RouteTable},
+    routing,
     store::{Claimed, Desk, Lane},
     telemetry::Metrics,
 };
 use outcome::Report;
+use roster::Roster;
 
 /// Outcomes that may wait to be written; beyond, attempts keep their slots until there is room.
 const OUTCOME_QUEUE: usize = 1024;
@@ -46,24 +53,16 @@ pub struct Dispatch(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     limits: Arc<Limits>,
-    runners: Vec<Runner>,
-    gates: HashMap<ActionName, usize>,
-    routes: Arc<RouteTable>,
+    roster: ArcSwap<Roster>,
+    /// Rises whenever routes or actions change: what was orphaned may go on.
+    generation: AtomicU64,
+    routes: routing::Shared,
     enrich: Enrich,
     desk: Desk,
     reports: mpsc::Sender<Report>,
     attempts: TaskTracker,
     cut_off: CancellationToken,
     metrics: Arc<Metrics>,
-}
-
-/// One action, ready to perform.
-struct Runner {
-    name: ActionName,
-    action: Action,
-    timeout: Duration,
-    retry: config::Retry,
-    needs: Needs,
 }
 
 /// A delivery that is leased to this process.
@@ -89,35 +88,21 @@ impl Dispatch {
     /// [`TemplateProblem`] when an action's template or client cannot be made.
     pub fn new(
         config: &config::Config,
-        routes: Arc<RouteTable>,
+        routes: routing::Shared,
         claim_lane: Lane,
         outcome_lane: Lane,
         (enrich, desk): (Enrich, Desk),
         metrics: Arc<Metrics>,
     ) -> Result<(Self, Loops), TemplateProblem> {
-        let runners = config
-            .actions
-            .iter()
-            .map(|action| {
-                let built = Action::build(action)?;
-                Ok(Runner {
-                    name: action.name.clone(),
-                    needs: built.needs(),
-                    action: built,
-                    timeout: action.timeout,
-                    retry: action.retry,
-                })
-            })
-            .collect::<Result<Vec<_>, TemplateProblem>>()?;
-        let gates =
-            runners.iter().enumerate().map(|(at, runner)| (runner.name.clone(), at)).collect();
-        let limits = Limits::new(config.worker.concurrency, &config.actions);
+        let built = Built::new(&config.actions, &enrich)?;
+        let limits = Limits::new(config.worker.concurrency);
+        let roster = Roster::new(built, &config.actions, &limits);
         let (reports, inbox) = mpsc::channel(OUTCOME_QUEUE);
         let outcomes = outcome::Standing::default();
         let shared = Arc::new(Shared {
             limits: Arc::clone(&limits),
-            runners,
-            gates,
+            roster: ArcSwap::from_pointee(roster),
+            generation: AtomicU64::new(0),
             routes,
             enrich,
             desk,
@@ -132,11 +117,30 @@ impl Dispatch {
         Ok((dispatch, Loops { claim, outcome }))
     }
 
+    /// Builds other actions, which do not act until [`Dispatch::change`].
+    ///
+    /// # Errors
+    /// As [`Dispatch::new`].
+    pub fn build(&self, actions: &[config::Action]) -> Result<Built, TemplateProblem> {
+        Built::new(actions, &self.0.enrich)
+    }
+
+    /// From now on these actions act; `built` are those of `actions`. What runs ends as it began.
+    pub fn change(&self, built: Built, actions: &[config::Action]) {
+        self.0.roster.store(Arc::new(Roster::new(built, actions, &self.0.limits)));
+    }
+
+    /// Other routes are in effect: what waited for one of them may go on.
+    pub fn routes_changed(&self) {
+        self.0.generation.fetch_add(1, Ordering::Release);
+        self.0.limits.time_passed();
+    }
+
     /// Room for a delivery of this action that is about to be born leased, and how long its lease
     /// lasts; `None` when it must be claimed like any other.
     #[must_use]
     pub fn reserve(&self, action: &ActionName) -> Option<(Slot, Duration)> {
-        self.0.limits.reserve(*self.0.gates.get(action)?)
+        self.0.limits.reserve(self.0.roster.load().gate(action)?)
     }
 
     /// Performs a delivery that is leased to this process, in a task of its own.
@@ -150,7 +154,8 @@ impl Dispatch {
         let shared = Arc::clone(&self.0);
         self.0.attempts.spawn(async move {
             let check_all = async {
-                for runner in &shared.runners {
+                let roster = shared.roster.load_full();
+                for runner in roster.runners() {
                     if let Err(problem) = runner.action.check_online().await {
                         warn!(action = %runner.name, %problem, "the destination is not ready");
                     }
@@ -162,7 +167,7 @@ impl Dispatch {
 
     /// Rows of this action became due.
     pub fn made_due(&self, action: &ActionName) {
-        if let Some(&gate) = self.0.gates.get(action) {
+        if let Some(gate) = self.0.roster.load().gate(action) {
             self.0.limits.made_due(gate);
         }
     }
@@ -186,12 +191,6 @@ impl Dispatch {
     #[must_use]
     pub fn limits(&self) -> &Arc<Limits> {
         &self.0.limits
-    }
-}
-
-impl std::fmt::Debug for Runner {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Runner({})", self.name)
     }
 }
 

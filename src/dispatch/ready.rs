@@ -9,27 +9,26 @@ use std::{
 };
 
 use time::OffsetDateTime;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
-use super::{Runner, Shared, attempt::clean};
+use super::{Shared, attempt::clean, roster::Runner, together::debounced};
 use crate::{
     action::Job,
     attio::{envelope::Envelope, event::Event},
     enrich::{About, Setback},
     job::Values,
-    routing::{Condition, Judged, Needs, Rule, condition},
-    store::{Claimed, Merged, Verdict},
-    telemetry::error_text,
+    routing::{Judged, Needs, Rule, condition},
+    store::{Claimed, Verdict},
 };
 
 /// A delivery that waits for something of our own is looked at again after so long.
-const SOON: Duration = Duration::from_secs(1);
+pub(super) const SOON: Duration = Duration::from_secs(1);
 
-/// What changed, over all events that a delivery stands for.
-struct Changes {
-    attributes: Vec<String>,
-    since: OffsetDateTime,
-}
+/// A delivery that waits for Attio is looked at again the more seldom the older it is, up to this.
+const SELDOM: Duration = Duration::from_mins(1);
+
+/// The attributes that changed, over all events that a delivery stands for, each since when.
+pub(super) type Changed = Vec<(String, OffsetDateTime)>;
 
 /// The delivery with all that its action needs, or what becomes of it instead.
 pub(super) async fn ready(
@@ -39,30 +38,30 @@ pub(super) async fn ready(
     until: Instant,
 ) -> Result<Job, Verdict> {
     let mut job = job(claimed);
-    let Some(rule) = shared.routes.rule(&claimed.route) else { return Ok(job) };
-    let needs = rule.when().map_or(Needs::default(), Condition::needs) | runner.needs;
+    let routes = shared.routes.current();
+    let Some(rule) = routes.rule(&claimed.route) else { return Ok(job) };
     let is_plain = rule.when().is_none() && !rule.needs_catalog() && claimed.debounce_key.is_none();
-    if is_plain && needs.is_empty() {
+    if is_plain && runner.needs.is_empty() {
         return Ok(job);
     }
     let event = event(claimed)?;
-    judge(shared, runner, claimed, &event)?;
-    let changes = match claimed.debounce_key {
-        Some(key) => {
-            // Of a route that waits no longer, what waited goes at once.
-            let longest = rule.debounce().map_or(Duration::ZERO, |debounce| debounce.longest);
-            merge(shared, runner, claimed, longest, key).await?
+    let changed = if let Some(key) = claimed.debounce_key {
+        debounced(shared, runner, claimed, &event, (rule, key)).await?
+    } else {
+        // What was sent once was wanted, whatever things are called by now.
+        if claimed.tries == 0 {
+            judge(shared, runner, claimed, (rule, &event))?;
         }
-        None => Changes {
-            attributes: event.attribute_id.iter().cloned().collect(),
-            since: claimed.event.received_at,
-        },
+        let own = event.attribute_id.iter();
+        own.map(|id| (id.clone(), claimed.event.received_at)).collect()
     };
-    if !needs.is_empty() {
-        let values = look_up(shared, runner, claimed, (&event, &changes), needs, until).await?;
-        job.values = Arc::new(values);
+    let seen = (&event, &changed);
+    // What only the action needs is looked up for those that go.
+    if let Some(condition) = rule.when() {
+        look_up(shared, runner, claimed, seen, (condition.needs(), &mut job), until).await?;
+        evaluate(rule, &job)?;
     }
-    evaluate(rule, &job)?;
+    look_up(shared, runner, claimed, seen, (runner.needs, &mut job), until).await?;
     Ok(job)
 }
 
@@ -88,17 +87,17 @@ fn event(claimed: &Claimed) -> Result<Event, Verdict> {
 }
 
 /// The filters that names decide.
-fn judge(
+pub(super) fn judge(
     shared: &Shared,
     runner: &Runner,
     claimed: &Claimed,
-    event: &Event,
+    (rule, event): (&Rule, &Event),
 ) -> Result<(), Verdict> {
     let names = shared.enrich.catalog();
-    match shared.routes.judge(&claimed.route, event, &names.current()) {
+    match rule.judge(event, &names.current()) {
         Judged::Wanted => Ok(()),
         Judged::Unwanted(reason) => {
-            info!(%reason, "skipped");
+            debug!(%reason, "not wanted");
             Err(Verdict::Skipped(clean(&reason)))
         }
         Judged::Foreign(reason) => {
@@ -106,45 +105,11 @@ fn judge(
             Err(Verdict::Dead(clean(&reason)))
         }
         Judged::Unknown(what) => {
-            names.ask(event.holder());
+            names.ask(event.holder(), event.attribute_id.as_deref());
             debug!(%what, "not known yet; put off");
-            Err(postponed(shared, runner, "names", SOON))
+            Err(put_off(shared, runner, claimed, SOON))
         }
     }
-}
-
-/// Whether it goes, and what it stands for.
-async fn merge(
-    shared: &Shared,
-    runner: &Runner,
-    claimed: &Claimed,
-    longest: Duration,
-    key: [u8; 32],
-) -> Result<Changes, Verdict> {
-    let merged = shared.desk.merge(claimed.id, claimed.lease_no, key, longest).await;
-    match merged {
-        Ok(Merged::Last { changes, since, ended }) => {
-            count_merged(shared, claimed, ended);
-            let attributes = changes.into_iter().filter_map(|change| change.attribute_id);
-            Ok(Changes { attributes: attributes.collect(), since })
-        }
-        Ok(Merged::Into { id, ended }) => {
-            count_merged(shared, claimed, ended);
-            info!(into = %id, "merged");
-            Err(Verdict::Merged(id))
-        }
-        Ok(Merged::Lost) => Err(postponed(shared, runner, "lease", Duration::ZERO)),
-        Err(error) => {
-            warn!(error = error_text(&error), "the store cannot be asked; put off");
-            Err(postponed(shared, runner, "store", SOON))
-        }
-    }
-}
-
-/// Those that ended beside this one are told of nowhere else.
-fn count_merged(shared: &Shared, claimed: &Claimed, ended: u64) {
-    let labels = [claimed.route.as_str(), claimed.action.as_str(), "skipped"];
-    shared.metrics.deliveries.with(labels).increment(ended);
 }
 
 /// What is needed, within the time that the lease leaves before the attempt itself.
@@ -152,32 +117,40 @@ async fn look_up(
     shared: &Shared,
     runner: &Runner,
     claimed: &Claimed,
-    (event, changes): (&Event, &Changes),
-    needs: Needs,
+    (event, changed): (&Event, &Changed),
+    (needs, job): (Needs, &mut Job),
     until: Instant,
-) -> Result<Values, Verdict> {
+) -> Result<(), Verdict> {
+    if needs.is_empty() {
+        return Ok(());
+    }
     let about = About {
         id: claimed.event.id,
         event,
         json: &claimed.event.json,
         source: &claimed.event.source,
         received_at: claimed.event.received_at,
-        since: changes.since,
-        changed: &changes.attributes,
+        changed,
     };
+    let known = Values::clone(&job.values);
+    let asked = shared.enrich.look_up(about, needs, known);
     let latest = until.checked_sub(runner.timeout).unwrap_or(until);
     let looked_up = tokio::select! {
-        found = tokio::time::timeout_at(latest.into(), shared.enrich.look_up(about, needs)) => found,
+        found = tokio::time::timeout_at(latest.into(), asked) => found,
         () = shared.cut_off.cancelled() => {
             return Err(postponed(shared, runner, "stopping", Duration::ZERO));
         }
     };
     match looked_up {
-        Ok(Ok(values)) => Ok(values),
+        Ok(Ok(values)) => {
+            job.values = Arc::new(values);
+            Ok(())
+        }
         // The look-up goes on, and what it finds is there for the next time.
         Err(_) => Err(postponed(shared, runner, "attio", SOON)),
         Ok(Err(Setback::Later { reason, what, wait })) => {
             debug!(%what, "cannot be looked up now; put off");
+            let wait = if reason == "store" { wait } else { wait.max(seldom(claimed)) };
             Err(postponed(shared, runner, reason, wait))
         }
         Ok(Err(Setback::Never(what))) => {
@@ -212,7 +185,22 @@ fn evaluate(rule: &Rule, job: &Job) -> Result<(), Verdict> {
     }
 }
 
-fn postponed(shared: &Shared, runner: &Runner, reason: &str, wait: Duration) -> Verdict {
+/// Names are missing.
+pub(super) fn put_off(
+    shared: &Shared,
+    runner: &Runner,
+    claimed: &Claimed,
+    wait: Duration,
+) -> Verdict {
+    postponed(shared, runner, "names", wait.max(seldom(claimed)))
+}
+
+fn seldom(claimed: &Claimed) -> Duration {
+    let age = OffsetDateTime::now_utc() - claimed.event.received_at;
+    Duration::try_from(age / 8).unwrap_or_default().min(SELDOM)
+}
+
+pub(super) fn postponed(shared: &Shared, runner: &Runner, reason: &str, wait: Duration) -> Verdict {
     shared.metrics.postponed.with([runner.name.as_str(), reason]).increment(1);
     Verdict::Postponed(wait)
 }

@@ -4,22 +4,28 @@
 //! event's. What was found first for an event is kept with it, so that all its routes and retries
 //! see the same. A look-up that fails puts the delivery off; it never decides anything.
 
+mod about;
 mod away;
 mod flight;
+mod missing;
 mod names;
 mod thing;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::{
     attio::{
         catalog::{self, Catalog, Holder},
-        client::{ApiError, Client},
+        client::Client,
         event::Event,
         value,
     },
@@ -30,8 +36,12 @@ use crate::{
     store::{Desk, Snapshot, SnapshotKind, StoreError},
     telemetry::error_text,
 };
+pub use about::About;
 use away::Away;
 use flight::{Flights, SharedFlights};
+use missing::Missing;
+pub use names::Names;
+use names::Wanted;
 use thing::{Found, Owner, Thing};
 
 /// A delivery that waits for names or for the store is looked at again after so long.
@@ -50,28 +60,11 @@ struct Inner {
     catalog: catalog::Shared,
     desk: Desk,
     flights: SharedFlights<Thing, Found>,
-    away: Away,
+    away: Arc<Away>,
     /// Sources whose values are not kept.
-    forgetful: HashSet<SourceName>,
-}
-
-/// The event that is to be understood.
-#[derive(Debug, Clone, Copy)]
-pub struct About<'a> {
-    /// Its id.
-    pub id: Uuid,
-    /// What is known of it.
-    pub event: &'a Event,
-    /// Its JSON.
-    pub json: &'a [u8],
-    /// The source of its message.
-    pub source: &'a SourceName,
-    /// When its message arrived.
-    pub received_at: OffsetDateTime,
-    /// When the first of the messages arrived that it stands for.
-    pub since: OffsetDateTime,
-    /// The attributes that changed: its own, and those of events that were merged into it.
-    pub changed: &'a [String],
+    forgetful: ArcSwap<HashSet<SourceName>>,
+    wanted: ArcSwap<Wanted>,
+    missing: Mutex<Missing>,
 }
 
 /// Why something could not be looked up.
@@ -105,15 +98,34 @@ impl Enrich {
         catalog: catalog::Shared,
         desk: Desk,
     ) -> Self {
-        let forgetful = config.sources.iter().filter(|source| !source.keep_values);
         Self(Arc::new(Inner {
             client,
             catalog,
             desk,
             flights: Arc::new(Flights::new()),
-            away: Away::default(),
-            forgetful: forgetful.map(|source| source.name.clone()).collect(),
+            away: Arc::default(),
+            forgetful: ArcSwap::from_pointee(forgetful(config)),
+            wanted: ArcSwap::from_pointee(Wanted::new(config)),
+            missing: Mutex::new(Missing::new(config)),
         }))
+    }
+
+    /// The process's one way to Attio, where there is one.
+    #[must_use]
+    pub fn client(&self) -> Option<&Client> {
+        self.0.client.as_ref()
+    }
+
+    /// From now on this configuration says whose values are kept, and which names are wanted.
+    pub fn change(&self, config: &Config) {
+        self.0.forgetful.store(Arc::new(forgetful(config)));
+        self.0.wanted.store(Arc::new(Wanted::new(config)));
+        *self.missing() = Missing::new(config);
+        self.0.catalog.ask(None, None);
+    }
+
+    fn missing(&self) -> MutexGuard<'_, Missing> {
+        self.0.missing.lock().expect("no one panics while holding it")
     }
 
     /// What the workspace calls things, as far as is known.
@@ -122,41 +134,48 @@ impl Enrich {
         &self.0.catalog
     }
 
-    /// Looks up what is needed of an event, or finds it kept.
+    /// Looks up what is needed of an event beyond `values`, or finds it kept.
     ///
     /// # Errors
     /// What is in the way; nothing is half looked up.
-    pub async fn look_up(&self, about: About<'_>, needs: Needs) -> Result<Values, Setback> {
-        let mut values = Values::default();
-        if needs.is_empty() {
+    pub async fn look_up(
+        &self,
+        about: About<'_>,
+        needs: Needs,
+        mut values: Values,
+    ) -> Result<Values, Setback> {
+        let mut kinds: Vec<_> = SnapshotKind::needed(about.with_base(needs)).collect();
+        kinds.retain(|kind| kind.slot(&mut values).is_none());
+        if kinds.is_empty() {
             return Ok(values);
         }
-        let kinds = kinds(needs);
-        let keeps = !self.0.forgetful.contains(about.source);
+        let keeps = !self.0.forgetful.load().contains(about.source);
+        // What was before all that was merged is no other route's.
+        let is_kept = |kind| keeps && (kind != SnapshotKind::Previous || !about.is_merged());
         if keeps {
             let kept = self.0.desk.snapshots(about.id).await.map_err(|error| away_store(&error))?;
-            for snapshot in &kept {
-                place(&mut values, snapshot);
+            for snapshot in kept.iter().filter(|snapshot| is_kept(snapshot.kind)) {
+                snapshot.place(&mut values);
             }
         }
         let mut found = Vec::new();
         for kind in kinds {
-            if slot(&mut values, kind).is_none() {
-                let (looked_up_at, value) = self.find(about, kind).await?;
-                *slot(&mut values, kind) = Some(value.clone());
-                found.push(Snapshot {
+            if kind.slot(&mut values).is_none() {
+                let (looked_up_at, value) = self.find(about, kind, &values).await?;
+                *kind.slot(&mut values) = Some(value.clone());
+                found.extend(is_kept(kind).then(|| Snapshot {
                     event_id: about.id,
                     kind,
                     looked_up_at,
                     value: Bytes::from(value.to_string()),
-                });
+                }));
             }
         }
-        if keeps && !found.is_empty() {
+        if !found.is_empty() {
             // Another route's look-up may have been kept first: all see the same.
             let standing = self.0.desk.keep(found).await.map_err(|error| away_store(&error))?;
             for snapshot in &standing {
-                place(&mut values, snapshot);
+                snapshot.place(&mut values);
             }
         }
         Ok(values)
@@ -166,6 +185,7 @@ impl Enrich {
         &self,
         about: About<'_>,
         kind: SnapshotKind,
+        values: &Values,
     ) -> Result<(OffsetDateTime, Value), Setback> {
         let catalog = self.names_for(about.event)?;
         let json = || serde_json::from_slice::<Value>(about.json).unwrap_or_default();
@@ -181,9 +201,9 @@ impl Enrich {
                 (Some("workspace-member"), Some(id)) => Some(Thing::Member(id.clone())),
                 _ => return Ok((OffsetDateTime::now_utc(), actor(event, None))),
             },
-            SnapshotKind::Previous => return self.previous(about, &catalog).await,
+            SnapshotKind::Previous => return self.previous(about, &catalog, values).await,
             SnapshotKind::Workspace => {
-                return Ok((OffsetDateTime::now_utc(), workspace(&catalog)));
+                return Ok((OffsetDateTime::now_utc(), value::workspace(&catalog)));
             }
         };
         let Some(thing) = thing else { return Ok((OffsetDateTime::now_utc(), Value::Null)) };
@@ -203,27 +223,23 @@ impl Enrich {
         &self,
         about: About<'_>,
         catalog: &Catalog,
+        values: &Values,
     ) -> Result<(OffsetDateTime, Value), Setback> {
-        let nothing = || Ok((OffsetDateTime::now_utc(), Value::Null));
-        let event = about.event;
-        let (thing, holder, id) = match (&event.subject.entry_id, event.holder()) {
-            (Some(id), Some(Holder::List(list))) => (Thing::entry(event), Holder::List(list), id),
-            (_, Some(holder)) => match &event.subject.record_id {
-                Some(id) => (Thing::record(event), holder, id),
-                None => return nothing(),
-            },
-            (_, None) => return nothing(),
+        let (mut at, event) = (OffsetDateTime::now_utc(), about.event);
+        let (base, id) = match event.holder() {
+            Some(Holder::List(_)) => (&values.entry, &event.subject.entry_id),
+            _ => (&values.record, &event.subject.record_id),
         };
-        let (Some(thing), false) = (thing, about.changed.is_empty()) else { return nothing() };
-        let (at, found) = self.board(thing, about.received_at).await?;
-        let mut previous = match (found.as_ref(), holder) {
-            (None, _) => return Ok((at, Value::Null)),
-            (Some(record), Holder::Object(_)) => value::record(record, catalog),
-            (Some(entry), Holder::List(_)) => value::entry(entry, catalog),
+        let (Some(holder), Some(id), false) = (event.holder(), id, about.changed.is_empty()) else {
+            return Ok((at, Value::Null));
         };
-        for attribute in about.changed {
+        let mut previous = base.clone().unwrap_or_default();
+        if previous.is_null() {
+            return Ok((at, previous));
+        }
+        for (attribute, since) in about.changed {
             let Some(known) = catalog.attribute(holder, attribute) else {
-                self.0.catalog.ask(Some(holder));
+                self.0.catalog.ask(Some(holder), Some(attribute));
                 return Err(Setback::names(format!("what the attribute {attribute} is called")));
             };
             let history = Thing::History {
@@ -233,10 +249,13 @@ impl Enrich {
             };
             // Attio keeps no history of attributes that it fills itself: what it was is not known.
             let former = match self.board(history, about.received_at).await {
-                Ok((_, history)) => match history.as_ref() {
-                    Some(Value::Array(items)) => value::former(items, about.since),
-                    _ => Value::Null,
-                },
+                Ok((started_at, history)) => {
+                    at = at.min(started_at);
+                    match history.as_ref() {
+                        Some(Value::Array(items)) => value::former(items, *since),
+                        _ => Value::Null,
+                    }
+                }
                 Err(Setback::Never(_)) => Value::Null,
                 Err(later) => return Err(later),
             };
@@ -249,7 +268,7 @@ impl Enrich {
     fn names_for(&self, event: &Event) -> Result<Arc<Catalog>, Setback> {
         let catalog = arc_swap::Guard::into_inner(self.0.catalog.current());
         let Some(identity) = &catalog.identity else {
-            self.0.catalog.ask(None);
+            self.0.catalog.ask(None, None);
             return Err(Setback::names("whose token it is is not known yet"));
         };
         match &event.workspace_id {
@@ -270,71 +289,22 @@ impl Enrich {
         let Some(client) = &self.0.client else {
             return Err(Setback::Never("there is no [attio] section to look things up by".into()));
         };
-        self.0.away.check()?;
-        let look = || thing.clone().look_up(client.clone());
+        let look = || thing.clone().look_up(client.clone(), Arc::clone(&self.0.away));
         let (at, found) = self.0.flights.join(&thing, since, Found::is_ok, look).await;
-        let panicked = || ApiError::refused("the look-up panicked");
-        match found.unwrap_or_else(|| Err(panicked())) {
-            Ok(found) => {
-                self.0.away.answered();
-                Ok((at, found))
-            }
-            Err(error) => Err(self.0.away.failed(&error)),
-        }
+        let panicked = || Err(Setback::Never("the look-up panicked".into()));
+        found.unwrap_or_else(panicked).map(|found| (at, found))
     }
+}
+
+fn forgetful(config: &Config) -> HashSet<SourceName> {
+    let sources = config.sources.iter().filter(|source| !source.keep_values);
+    sources.map(|source| source.name.clone()).collect()
 }
 
 fn actor(event: &Event, member: Option<&Value>) -> Value {
     value::actor(event.actor_type.as_deref(), event.actor_id.as_deref(), member)
 }
 
-fn workspace(catalog: &Catalog) -> Value {
-    catalog.identity.as_ref().map_or(Value::Null, |identity| {
-        json!({
-            "id": identity.workspace_id,
-            "name": identity.workspace_name,
-            "slug": identity.workspace_slug,
-        })
-    })
-}
-
 fn away_store(error: &StoreError) -> Setback {
     Setback::Later { reason: "store", what: error_text(error), wait: SOON }
-}
-
-fn kinds(needs: Needs) -> impl Iterator<Item = SnapshotKind> {
-    [
-        (needs.record, SnapshotKind::Record),
-        (needs.entry, SnapshotKind::Entry),
-        (needs.previous, SnapshotKind::Previous),
-        (needs.actor, SnapshotKind::Actor),
-        (needs.workspace, SnapshotKind::Workspace),
-        (needs.note, SnapshotKind::Note),
-        (needs.task, SnapshotKind::Task),
-        (needs.comment, SnapshotKind::Comment),
-        (needs.meeting, SnapshotKind::Meeting),
-    ]
-    .into_iter()
-    .filter_map(|(is_needed, kind)| is_needed.then_some(kind))
-}
-
-fn slot(values: &mut Values, kind: SnapshotKind) -> &mut Option<Value> {
-    match kind {
-        SnapshotKind::Record => &mut values.record,
-        SnapshotKind::Entry => &mut values.entry,
-        SnapshotKind::Previous => &mut values.previous,
-        SnapshotKind::Actor => &mut values.actor,
-        SnapshotKind::Workspace => &mut values.workspace,
-        SnapshotKind::Note => &mut values.note,
-        SnapshotKind::Task => &mut values.task,
-        SnapshotKind::Comment => &mut values.comment,
-        SnapshotKind::Meeting => &mut values.meeting,
-    }
-}
-
-/// What was kept; what cannot be read any more is looked up again.
-fn place(values: &mut Values, snapshot: &Snapshot) {
-    if let Ok(value) = serde_json::from_slice(&snapshot.value) {
-        *slot(values, snapshot.kind) = Some(value);
-    }
 }

@@ -12,9 +12,9 @@ use tracing::{info, warn};
 use super::Enrich;
 use crate::{
     attio::{
-        catalog::{Catalog, Holder},
+        catalog::{Asked, Attribute, Catalog, Holder},
         client::{ApiError, Client, Instant},
-        learn::learn,
+        learn::{learn, learn_attribute},
     },
     config::{Config, Name},
     store::{StoreError, StoredCatalog},
@@ -38,7 +38,7 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// Which objects' and lists' attributes are always learnt: those that routes name.
 #[derive(Debug, Clone, Default)]
-struct Wanted {
+pub(super) struct Wanted {
     objects: Vec<String>,
     lists: Vec<String>,
 }
@@ -48,17 +48,30 @@ struct Wanted {
 pub struct Names {
     enrich: Enrich,
     client: Client,
-    wanted: Wanted,
     learnt_at: Option<OffsetDateTime>,
     failures: u32,
+    /// The pause between two answers to those who ask: longer when the last one told nothing new.
+    apart: Duration,
 }
 
 impl Wanted {
-    fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let text = |name: &Name| name.to_string();
         Self {
             objects: config.routes.iter().filter_map(|it| it.object.as_ref()).map(text).collect(),
             lists: config.routes.iter().filter_map(|it| it.list.as_ref()).map(text).collect(),
+        }
+    }
+
+    /// Those that are known already, and those that are asked for.
+    fn add(&mut self, known: &Catalog, asked: &[Asked]) {
+        let learnt = known.objects.iter().filter(|object| object.attributes.is_some());
+        self.objects.extend(learnt.map(|object| object.id.clone()));
+        let learnt = known.lists.iter().filter(|list| list.attributes.is_some());
+        self.lists.extend(learnt.map(|list| list.id.clone()));
+        for Asked { is_list, holder, .. } in asked {
+            let names = if *is_list { &mut self.lists } else { &mut self.objects };
+            names.push(holder.clone());
         }
     }
 }
@@ -66,13 +79,13 @@ impl Wanted {
 impl Enrich {
     /// The loop that learns names; none where there is nobody to learn them from.
     #[must_use]
-    pub fn names(&self, config: &Config) -> Option<Names> {
+    pub fn names(&self) -> Option<Names> {
         Some(Names {
             enrich: self.clone(),
             client: self.0.client.clone()?,
-            wanted: Wanted::new(config),
             learnt_at: None,
             failures: 0,
+            apart: APART,
         })
     }
 }
@@ -92,9 +105,13 @@ impl Names {
             tokio::select! {
                 () = tokio::time::sleep_until(due.min(look)) => {}
                 () = self.enrich.catalog().asked() => {
+                    let names = self.enrich.catalog();
+                    if self.learnt_at.is_some_and(|learnt_at| names.is_in_doubt(learnt_at)) {
+                        self.apart = APART;
+                    }
                     // While Attio is away nobody can hurry it.
                     if self.failures == 0 {
-                        due = due.min(Instant::now() + APART);
+                        due = due.min(Instant::now() + self.apart);
                     }
                 }
                 () = stop.cancelled() => return,
@@ -111,9 +128,10 @@ impl Names {
         };
         if self.learnt_at.is_none_or(|ours| ours < kept.learnt_at)
             && is_ours(&self.enrich.catalog().current())
+            && self.enrich.catalog().replace(kept.catalog, kept.learnt_at)
         {
             self.learnt_at = Some(kept.learnt_at);
-            self.enrich.catalog().replace(kept.catalog);
+            self.enrich.missing().look(&self.enrich.catalog().current());
         }
         Ok(())
     }
@@ -124,9 +142,11 @@ impl Names {
         match self.ask().await {
             Ok(catalog) => {
                 self.failures = 0;
-                info!(objects = catalog.objects.len(), lists = catalog.lists.len(), "names learnt");
-                self.keep(learnt_at, catalog).await;
-                STALE
+                let known = arc_swap::Guard::into_inner(self.enrich.catalog().current());
+                let is_new = catalog != *known;
+                self.apart = if is_new { APART } else { (self.apart * 2).min(LONGEST) };
+                let is_taken = self.keep(learnt_at, catalog).await;
+                if is_taken { STALE } else { APART }
             }
             Err(error) => {
                 if self.failures == 0 {
@@ -140,30 +160,57 @@ impl Names {
     }
 
     async fn ask(&self) -> Result<Catalog, ApiError> {
-        let mut wanted = self.wanted.clone();
-        let current = arc_swap::Guard::into_inner(self.enrich.catalog().current());
-        for id in self.enrich.catalog().asked_about() {
-            // An id that is not known yet may be either's; the other will not have it.
-            if current.attributes(Holder::List(&id)).is_none() {
-                wanted.objects.push(id.clone());
-            }
-            wanted.lists.push(id);
+        let deadline = Instant::now() + PATIENCE;
+        let known = arc_swap::Guard::into_inner(self.enrich.catalog().current());
+        let asked = self.enrich.catalog().asked_about();
+        let mut wanted = Wanted::clone(&self.enrich.0.wanted.load());
+        wanted.add(&known, &asked);
+        let (objects, lists) = (texts(&wanted.objects), texts(&wanted.lists));
+        let mut catalog = learn(&self.client, &objects, &lists, deadline).await?;
+        for object in &mut catalog.objects {
+            let before = known.attributes(Holder::Object(&object.id));
+            keep_archived(&mut object.attributes, before);
         }
-        let names = |all: &[String]| all.to_vec();
-        let (objects, lists) = (names(&wanted.objects), names(&wanted.lists));
-        let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
-        let lists: Vec<&str> = lists.iter().map(String::as_str).collect();
-        learn(&self.client, &objects, &lists, Instant::now() + PATIENCE).await
+        for list in &mut catalog.lists {
+            let before = known.attributes(Holder::List(&list.id));
+            keep_archived(&mut list.attributes, before);
+        }
+        for Asked { is_list, holder, attribute } in &asked {
+            let Some(id) = attribute else { continue };
+            let holder = if *is_list { Holder::List(holder) } else { Holder::Object(holder) };
+            learn_attribute(&self.client, &mut catalog, holder, id, deadline).await?;
+        }
+        self.enrich.catalog().answered(&asked);
+        Ok(catalog)
     }
 
-    async fn keep(&mut self, learnt_at: OffsetDateTime, catalog: Catalog) {
+    /// Whether it is shown; not when it is in doubt by now.
+    async fn keep(&mut self, learnt_at: OffsetDateTime, catalog: Catalog) -> bool {
+        if !self.enrich.catalog().replace(catalog.clone(), learnt_at) {
+            return false;
+        }
         self.learnt_at = Some(learnt_at);
-        self.enrich.catalog().replace(catalog.clone());
-        let Some(identity) = &catalog.identity else { return };
+        self.enrich.missing().look(&catalog);
+        info!(objects = catalog.objects.len(), lists = catalog.lists.len(), "names learnt");
+        let Some(identity) = &catalog.identity else { return true };
         let workspace = identity.workspace_id.clone();
         let kept = StoredCatalog { workspace, learnt_at, catalog };
         if let Err(error) = self.enrich.0.desk.keep_catalog(kept).await {
             warn!(error = error_text(&error), "names could not be kept in the store");
         }
+        true
     }
+}
+
+/// Archived attributes are in no list of Attio's; those that came up stay known.
+fn keep_archived(attributes: &mut Option<Vec<Attribute>>, before: Option<&[Attribute]>) {
+    if let (Some(attributes), Some(before)) = (attributes, before) {
+        let gone = before.iter().filter(|old| attributes.iter().all(|new| new.id != old.id));
+        let gone: Vec<_> = gone.cloned().collect();
+        attributes.extend(gone);
+    }
+}
+
+fn texts(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
+use super::{Setback, away::Away};
 use crate::attio::{
     catalog::Holder,
     client::{ApiError, Client, Instant},
@@ -34,7 +35,11 @@ pub(super) enum Owner {
 }
 
 /// What Attio said: `None` is the fact that there is no such thing.
-pub(super) type Found = Result<Arc<Option<Value>>, ApiError>;
+pub(super) type Found = Result<Arc<Option<Value>>, Setback>;
+
+/// What a token may see or not: things of one kind, of one object or list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Kind(&'static str, Option<String>);
 
 impl Owner {
     pub(super) fn new(holder: Holder<'_>) -> Self {
@@ -73,9 +78,32 @@ impl Thing {
         Some(Self::Recording { meeting: text("meeting_id")?, id: text("call_recording_id")? })
     }
 
-    pub(super) async fn look_up(self, client: Client) -> Found {
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Record { object, .. } => Kind("record", Some(object.clone())),
+            Self::Entry { list, .. } => Kind("entry", Some(list.clone())),
+            Self::Note(_) => Kind("note", None),
+            Self::Task(_) => Kind("task", None),
+            Self::Comment(_) => Kind("comment", None),
+            Self::Recording { .. } => Kind("recording", None),
+            Self::Member(_) => Kind("member", None),
+            Self::History { of: Owner::Object(id) | Owner::List(id), .. } => {
+                Kind("history", Some(id.clone()))
+            }
+        }
+    }
+
+    /// Looks it up, unless Attio is to be left alone.
+    pub(super) async fn look_up(self, client: Client, away: Arc<Away>) -> Found {
+        let (kind, asked_at) = (self.kind(), std::time::Instant::now());
+        away.check(&kind)?;
+        let found = self.ask(&client).await;
+        away.note(&kind, asked_at, found.map(Arc::new))
+    }
+
+    async fn ask(&self, client: &Client) -> Result<Option<Value>, ApiError> {
         let deadline = Instant::now() + PATIENCE;
-        let found = match &self {
+        match self {
             Self::Record { object, id } => client.record(object, id, deadline).await,
             Self::Entry { list, id } => client.entry(list, id, deadline).await,
             Self::Note(id) => client.note(id, deadline).await,
@@ -87,7 +115,6 @@ impl Thing {
                 let items = client.history(of.holder(), id, attribute, deadline).await;
                 items.map(|items| Some(Value::Array(items)))
             }
-        };
-        found.map(Arc::new)
+        }
     }
 }

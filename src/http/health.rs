@@ -8,6 +8,7 @@ use std::sync::{
 use axum::{
     Router,
     body::Body,
+    extract::RawQuery,
     http::{Response, StatusCode},
     routing::get,
 };
@@ -44,19 +45,35 @@ impl Health {
 
     /// The two paths.
     pub fn router(&self) -> Router {
+        self.router_that_tells(String::new)
+    }
+
+    /// The same; `/readyz?verbose` tells more: further members of a JSON object, each with a comma
+    /// before it.
+    pub fn router_that_tells(
+        &self,
+        more: impl Fn() -> String + Clone + Send + Sync + 'static,
+    ) -> Router {
         let health = self.clone();
         Router::new()
             .route("/healthz", get(async || json(StatusCode::OK, r#"{"status":"alive"}"#)))
-            .route("/readyz", get(async move || health.answer()))
+            .route(
+                "/readyz",
+                get(async move |RawQuery(query): RawQuery| {
+                    let is_verbose = query.is_some_and(|query| query.starts_with("verbose"));
+                    health.answer(&if is_verbose { more() } else { String::new() })
+                }),
+            )
     }
 
-    fn answer(&self) -> Response<Body> {
-        if self.is_draining() {
-            json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"draining"}"#)
+    fn answer(&self, more: &str) -> Response<Body> {
+        let (code, status) = if self.is_draining() {
+            (StatusCode::SERVICE_UNAVAILABLE, "draining")
         } else if self.is_ready() {
-            json(StatusCode::OK, r#"{"status":"ready"}"#)
+            (StatusCode::OK, "ready")
         } else {
-            json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"store_away"}"#)
-        }
+            (StatusCode::SERVICE_UNAVAILABLE, "store_away")
+        };
+        json(code, format!(r#"{{"status":"{status}"{more}}}"#))
     }
 }

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use axum::{
     Router,
     body::Body,
@@ -62,10 +63,13 @@ impl DoorLimits {
     }
 }
 
+/// The keys of every source, by its path.
+type Sources = HashMap<String, Arc<Keyring>>;
+
 /// Every source's door.
 #[derive(Debug)]
 pub struct Door {
-    sources: HashMap<String, Keyring>,
+    sources: ArcSwap<Sources>,
     limits: DoorLimits,
     intake: Intake,
     metrics: Arc<Metrics>,
@@ -119,11 +123,13 @@ impl Door {
         intake: Intake,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
-        let sources = sources
-            .iter()
-            .map(|source| (source.path.clone(), Keyring::new(source.name.clone(), &source.secrets)))
-            .collect();
+        let sources = ArcSwap::from_pointee(keyrings(sources));
         Arc::new(Self { sources, limits, intake, metrics, unwanted: TaskTracker::new() })
+    }
+
+    /// From now on these are the sources.
+    pub fn change(&self, sources: &[config::Source]) {
+        self.sources.store(Arc::new(keyrings(sources)));
     }
 
     /// The whole public listener: health, and everything else to the sources.
@@ -138,7 +144,7 @@ impl Door {
     async fn receive(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
         let head_at = Instant::now();
         let (head, mut body) = request.into_parts();
-        let Some(keyring) = self.sources.get(head.uri.path()) else {
+        let Some(keyring) = self.sources.load().get(head.uri.path()).map(Arc::clone) else {
             self.discard(&head, body);
             return Answer::NotFound.response();
         };
@@ -146,9 +152,9 @@ impl Door {
             self.discard(&head, body);
             return Answer::MethodNotAllowed.response();
         }
-        let outcome = self.judge(keyring, &head, &mut body, head_at).await;
+        let outcome = self.judge(&keyring, &head, &mut body, head_at).await;
         self.discard(&head, body);
-        self.report(keyring, &outcome, head_at);
+        self.report(&keyring, &outcome, head_at);
         outcome.answer.response()
     }
 
@@ -225,6 +231,14 @@ impl Door {
             warn!(source, status, us, "refused: {result}");
         }
     }
+}
+
+fn keyrings(sources: &[config::Source]) -> Sources {
+    let keyring = |source: &config::Source| {
+        let keyring = Keyring::new(source.name.clone(), &source.secrets);
+        (source.path.clone(), Arc::new(keyring))
+    };
+    sources.iter().map(keyring).collect()
 }
 
 /// Whether the body is anything but itself.

@@ -34,13 +34,19 @@ const UNSEEN: usize = 1024;
 pub struct Arrival {
     /// Where it was sent to: the path, without its slash.
     pub destination: String,
-    /// The delivery's key, the same for all its attempts.
+    /// The delivery's key, the same for all its attempts; empty where it bears none, as for Slack.
     pub key: String,
-    /// The type of the event.
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as it came.
+    pub text: String,
+    /// The body as JSON.
+    pub body: Value,
+    /// The type of the event; empty where the body does not tell it.
     pub event_type: String,
-    /// The event, as Attio sent it.
+    /// The event, as Attio sent it; null where the body does not hold it.
     pub event: Value,
-    /// 1 for the first attempt.
+    /// 1 for the first attempt, also where the body does not count them.
     pub attempt: u64,
     /// What it was answered.
     pub status: u16,
@@ -94,28 +100,34 @@ async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let Some(mut arrival) = read(&uri, &headers, &body) else {
-        return json(StatusCode::BAD_REQUEST, r#"{"error":"not a delivery"}"#);
+    let Some(mut arrival) = read(&uri, headers, &body) else {
+        return json(StatusCode::BAD_REQUEST, r#"{"error":"not JSON"}"#);
     };
     let is_chosen = arrival.event_type == desk.refuses && arrival.attempt == 1;
     let (status, text) = if is_chosen && !desk.has_refused.swap(true, Ordering::Relaxed) {
         (StatusCode::SERVICE_UNAVAILABLE, r#"{"error":"busy, try again"}"#)
     } else {
-        (StatusCode::OK, r#"{"status":"taken"}"#)
+        // What Slack says; to others only the status matters.
+        (StatusCode::OK, r#"{"ok":true}"#)
     };
     arrival.status = status.as_u16();
     let _nobody_looks_any_more = desk.arrivals.send(arrival).await;
     json(status, text)
 }
 
-fn read(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Option<Arrival> {
-    let mut body: Value = serde_json::from_slice(body).ok()?;
+fn read(uri: &Uri, headers: HeaderMap, body: &[u8]) -> Option<Arrival> {
+    let text = std::str::from_utf8(body).ok()?.to_owned();
+    let body: Value = serde_json::from_str(&text).ok()?;
+    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     Some(Arrival {
         destination: uri.path().trim_start_matches('/').to_owned(),
-        key: headers.get("idempotency-key")?.to_str().ok()?.to_owned(),
-        event_type: body["type"].as_str()?.to_owned(),
-        event: body["event"].take(),
-        attempt: body["attempt"].as_u64()?,
+        key: key.unwrap_or_default().to_owned(),
+        event_type: body["type"].as_str().unwrap_or_default().to_owned(),
+        event: body["event"].clone(),
+        attempt: body["attempt"].as_u64().unwrap_or(1),
+        headers,
+        text,
+        body,
         status: 0,
     })
 }

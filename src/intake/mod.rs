@@ -20,8 +20,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    attio::catalog, dispatch::Dispatch, routing::RouteTable, signature::VerifiedMessage,
-    store::Lane, telemetry::Metrics,
+    attio::catalog,
+    dispatch::Dispatch,
+    routing,
+    signature::VerifiedMessage,
+    store::{Lane, NewMessage},
+    telemetry::Metrics,
 };
 use batcher::{Batcher, Incoming};
 
@@ -77,7 +81,7 @@ pub struct Taken {
 #[derive(Debug, Clone)]
 pub struct Intake {
     queue: mpsc::Sender<Incoming>,
-    routes: Arc<RouteTable>,
+    routes: routing::Shared,
     catalog: catalog::Shared,
     metrics: Arc<Metrics>,
     able: Able,
@@ -103,7 +107,7 @@ impl Intake {
     /// The loop ends when every clone of the intake is gone and all is answered, or, where the
     /// store does not answer, at `give_up`.
     pub fn new(
-        routes: Arc<RouteTable>,
+        routes: routing::Shared,
         catalog: catalog::Shared,
         dispatch: &Dispatch,
         lane: Lane,
@@ -137,8 +141,7 @@ impl Intake {
         if message.key().is_none() {
             self.metrics.missing_key.with([source]).increment(1);
         }
-        let planned = plan::plan(&message, &self.routes, &self.catalog.current());
-        let renames = planned.events.iter().any(|event| event.event.is_about_names());
+        let planned = self.plan(&message);
         let refused = Taken {
             result: Err(Unavailable),
             message: planned.id,
@@ -150,15 +153,21 @@ impl Intake {
             return refused;
         }
         let result = match tokio::time::timeout_at(deadline.into(), answered).await {
-            Ok(Ok(receipt)) => {
-                if renames && receipt == Receipt::Accepted {
-                    self.catalog.ask(None);
-                }
-                Ok(receipt)
-            }
+            Ok(Ok(receipt)) => Ok(receipt),
             Ok(Err(_)) | Err(_) => Err(Unavailable),
         };
         Taken { result, ..refused }
+    }
+
+    fn plan(&self, message: &VerifiedMessage) -> NewMessage {
+        let planned = plan::plan(message, &self.routes.current(), &self.catalog.current());
+        let mut renames = planned.events.iter().filter(|it| it.event.is_about_names()).peekable();
+        if renames.peek().is_none() {
+            return planned;
+        }
+        // Whatever is called otherwise from now on is decided when it is known how.
+        renames.for_each(|renamed| self.catalog.doubt(&renamed.event));
+        plan::plan(message, &self.routes.current(), &self.catalog.current())
     }
 
     /// Says at any time whether the store took or answered something within the last seconds.

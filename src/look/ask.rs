@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     config::suggest::nearest,
-    store::{Filter, MessageStatus, Page, State, Table},
+    store::{MessageStatus, Page, Search, State, Table},
 };
 
 /// How long a page is where nothing is said.
@@ -41,8 +41,8 @@ pub fn read<'a>(
     table: Table,
     asked: impl IntoIterator<Item = (&'a str, &'a str)>,
     now: OffsetDateTime,
-) -> Result<(Filter, Page), String> {
-    let (mut filter, mut page) = (Filter::default(), Page::first(USUAL));
+) -> Result<(Search, Page), String> {
+    let (mut filter, mut page) = (Search::default(), Page::first(USUAL));
     for (name, value) in asked {
         if !parameters(table).contains(&name) {
             return Err(unknown(name, parameters(table)));
@@ -178,6 +178,6 @@ mod tests {
         assert!(ask(Table::Messages, "route", "x").is_err());
         assert!(ask(Table::Deliveries, "state", "asleep").unwrap_err().contains("dead"));
         assert!(ask(Table::Deliveries, "limit", "501").is_err());
-        assert_eq!(ask(Table::Deliveries, "state", "").unwrap().0, Filter::default());
+        assert_eq!(ask(Table::Deliveries, "state", "").unwrap().0, Search::default());
     }
 }

@@ -18,9 +18,9 @@ use uuid::Uuid;
 
 use crate::{
     attio::catalog::Catalog,
-    routing::RouteTable,
+    routing,
     store::{
-        DeliveryRow, EventRow, Filter, Lane, MessageRow, Page, Range, Readers, Store, StoreError,
+        DeliveryRow, EventRow, Lane, MessageRow, Page, Range, Readers, Search, Store, StoreError,
         Subject, Table, text_of,
     },
 };
@@ -36,7 +36,7 @@ const SIBLINGS_MS: u64 = 1_000;
 #[derive(Debug)]
 pub struct Look {
     readers: Readers,
-    routes: Arc<RouteTable>,
+    routes: routing::Shared,
     names: Mutex<Option<(Instant, Arc<Catalog>)>>,
 }
 
@@ -71,7 +71,7 @@ impl Named for DeliveryRow {
 impl Look {
     /// Looks into a store; what routes make of events is told by these.
     #[must_use]
-    pub fn new(store: &Store, routes: Arc<RouteTable>) -> Self {
+    pub fn new(store: &Store, routes: routing::Shared) -> Self {
         Self { readers: Readers::new(store), routes, names: Mutex::default() }
     }
 
@@ -81,7 +81,7 @@ impl Look {
     /// Any [`StoreError`].
     pub async fn messages(
         &self,
-        filter: &Filter,
+        filter: &Search,
         page: &Page,
     ) -> Result<Listed<MessageRow>, StoreError> {
         let mut lane = self.readers.reader().await?;
@@ -97,7 +97,7 @@ impl Look {
     /// Any [`StoreError`].
     pub async fn events(
         &self,
-        filter: &Filter,
+        filter: &Search,
         page: &Page,
     ) -> Result<Listed<EventRow>, StoreError> {
         let mut lane = self.readers.reader().await?;
@@ -123,7 +123,7 @@ impl Look {
     /// Any [`StoreError`].
     pub async fn deliveries(
         &self,
-        filter: &Filter,
+        filter: &Search,
         page: &Page,
     ) -> Result<Listed<DeliveryRow>, StoreError> {
         let mut lane = self.readers.reader().await?;
@@ -162,7 +162,7 @@ impl Look {
 /// The events of deliveries, each once; not those that the page before ended with.
 async fn events_of(
     lane: &mut Lane,
-    filter: &Filter,
+    filter: &Search,
     page: &Page,
     deliveries: &[Uuid],
 ) -> Result<Vec<Uuid>, StoreError> {
@@ -177,10 +177,10 @@ async fn events_of(
 }
 
 /// Slugs as ids: rows hold ids.
-fn with_ids(filter: &Filter, names: &Catalog) -> Filter {
+fn with_ids(filter: &Search, names: &Catalog) -> Search {
     let object = |typed: &String| names.object(typed).map_or(typed.clone(), |it| it.id.clone());
     let list = |typed: &String| names.list(typed).map_or(typed.clone(), |it| it.id.clone());
-    Filter {
+    Search {
         object: filter.object.as_ref().map(object),
         list: filter.list.as_ref().map(list),
         ..filter.clone()

@@ -139,7 +139,7 @@ impl Look {
     }
 
     fn decisions(&self, stored: &StoredEvent, names: &Catalog) -> Vec<RouteDecision> {
-        let verdicts = self.routes.verdicts(&stored.event, names);
+        let verdicts = self.routes.current().verdicts(&stored.event, names);
         verdicts
             .into_iter()
             .map(|verdict| {

@@ -16,7 +16,7 @@ pub use saw::{Saw, Seen};
 
 use super::{
     Needs,
-    template::{Kind, NAMES, Program, TemplateError, UsedAttribute},
+    template::{self, Compared, Kind, NAMES, Program, TemplateError, UsedAttribute},
 };
 use crate::job::Job;
 
@@ -104,6 +104,12 @@ impl Condition {
     #[must_use]
     pub fn attributes(&self) -> Vec<UsedAttribute> {
         self.program.attributes()
+    }
+
+    /// The words that it compares attributes with.
+    #[must_use]
+    pub fn compared(&self) -> Vec<Compared> {
+        template::compared(self.source())
     }
 
     /// What was written in the file.

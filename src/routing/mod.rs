@@ -17,7 +17,7 @@ pub use filter::Filter;
 pub use needs::Needs;
 pub use pattern::TypePattern;
 pub use rule::Rule;
-pub use table::{RouteTable, Routed};
+pub use table::{RouteTable, Routed, Shared};
 pub use verdict::{Judged, Seen, Verdict};
 
 #[cfg(test)]

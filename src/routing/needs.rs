@@ -32,6 +32,23 @@ impl Needs {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// What conditions and templates call what is needed.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        let all = [
+            (self.record, "record"),
+            (self.entry, "entry"),
+            (self.previous, "previous"),
+            (self.actor, "actor"),
+            (self.workspace, "workspace"),
+            (self.note, "note"),
+            (self.task, "task"),
+            (self.comment, "comment"),
+            (self.meeting, "meeting"),
+        ];
+        all.into_iter().filter_map(|(is_needed, name)| is_needed.then_some(name)).collect()
+    }
 }
 
 impl BitOr for Needs {

@@ -1,6 +1,8 @@
 //! All routes: the first half of routing at intake, the second in the worker.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
 
 pub use super::TypePattern;
 use super::{Judged, Rule, Verdict};
@@ -28,6 +30,30 @@ pub struct Routed {
     pub order_key: Option<[u8; 32]>,
     /// How long it waits for others that it is merged with, and by what they are known.
     pub debounce: Option<(Duration, [u8; 32])>,
+}
+
+/// The routes of a process, replaced as a whole when the configuration changes. Cheap to clone; all
+/// clones show the same.
+#[derive(Debug, Clone, Default)]
+pub struct Shared(Arc<ArcSwap<RouteTable>>);
+
+impl Shared {
+    /// Shows a table from the start.
+    #[must_use]
+    pub fn new(table: RouteTable) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(table)))
+    }
+
+    /// The table as it is now. Whoever decides more than one thing by it keeps it.
+    #[must_use]
+    pub fn current(&self) -> Arc<RouteTable> {
+        self.0.load_full()
+    }
+
+    /// Shows another one from now on.
+    pub fn replace(&self, table: RouteTable) {
+        self.0.store(Arc::new(table));
+    }
 }
 
 impl RouteTable {

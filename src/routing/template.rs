@@ -33,6 +33,7 @@
 //! written. Filters meet the values themselves, in every branch, loop and macro, which no check of
 //! the values beforehand could promise; and places, limits and escaping stay the engine's.
 
+mod compared;
 mod event;
 mod names;
 mod operators;
@@ -45,6 +46,8 @@ mod tests;
 mod value;
 mod values;
 
+pub use compared::Compared;
+pub(in crate::routing) use compared::compared;
 pub(in crate::routing) use path::Path;
 pub use path::UsedAttribute;
 pub(in crate::routing) use program::Program;

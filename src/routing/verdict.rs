@@ -48,7 +48,9 @@ pub struct Seen {
 }
 
 impl Rule {
-    pub(super) fn judge(&self, event: &Event, catalog: &Catalog) -> Judged {
+    /// Whether it wants the event after all, but for its condition on values.
+    #[must_use]
+    pub fn judge(&self, event: &Event, catalog: &Catalog) -> Judged {
         let fits = |filter| (filter, self.fits(filter, event, catalog));
         let found = Filter::ALL.map(fits);
         if let Some((filter, _)) = found.iter().find(|(_, held)| *held == Some(false)) {

@@ -7,7 +7,9 @@ use uuid::Uuid;
 use super::{Lane, StoreError};
 use crate::{
     attio::{catalog::Catalog, event::Event},
+    job::Values,
     name::SourceName,
+    routing::Needs,
 };
 
 /// Something that was looked up for an event.
@@ -67,7 +69,37 @@ kinds! {
     Meeting "meeting",
 }
 
+impl Snapshot {
+    /// Puts what was kept among the values of its event. What cannot be read any more is as if it
+    /// had not been looked up.
+    pub fn place(&self, values: &mut Values) {
+        if let Ok(value) = serde_json::from_slice(&self.value) {
+            *self.kind.slot(values) = Some(value);
+        }
+    }
+}
+
 impl SnapshotKind {
+    /// Where it belongs among the values of an event.
+    pub fn slot(self, values: &mut Values) -> &mut Option<serde_json::Value> {
+        match self {
+            Self::Record => &mut values.record,
+            Self::Entry => &mut values.entry,
+            Self::Previous => &mut values.previous,
+            Self::Actor => &mut values.actor,
+            Self::Workspace => &mut values.workspace,
+            Self::Note => &mut values.note,
+            Self::Task => &mut values.task,
+            Self::Comment => &mut values.comment,
+            Self::Meeting => &mut values.meeting,
+        }
+    }
+
+    /// What must be looked up for these needs.
+    pub fn needed(needs: Needs) -> impl Iterator<Item = Self> {
+        needs.names().into_iter().filter_map(Self::of_row)
+    }
+
     /// The kind of a row.
     pub(super) fn of_row(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)

@@ -13,7 +13,7 @@ mod filter;
 mod rows;
 
 pub use self::{
-    filter::{Filter, MessageStatus, Page, Range, State},
+    filter::{MessageStatus, Page, Range, Search, State},
     rows::{AttemptRow, DeliveryRow, EventRow, MessageRow, Subject, text_of},
 };
 pub(super) use self::{
@@ -72,7 +72,7 @@ impl Lane {
     pub async fn find(
         &mut self,
         table: Table,
-        filter: &Filter,
+        filter: &Search,
         page: &Page,
     ) -> Result<Found, StoreError> {
         self.find_within(table, filter, filter.range(page), page.limit).await
@@ -85,7 +85,7 @@ impl Lane {
     pub async fn find_within(
         &mut self,
         table: Table,
-        filter: &Filter,
+        filter: &Search,
         range: Range,
         limit: usize,
     ) -> Result<Found, StoreError> {
@@ -105,7 +105,7 @@ impl Lane {
         Ok(Found { ids, next: floor, searched_back_to })
     }
 
-    async fn way(&mut self, table: Table, filter: &Filter) -> Result<Way, StoreError> {
+    async fn way(&mut self, table: Table, filter: &Search) -> Result<Way, StoreError> {
         Ok(match filter.state {
             Some(State::Dead) if table == Table::Deliveries => Way::Dead,
             Some(state) if table == Table::Deliveries && state.is_open() => {
@@ -141,7 +141,7 @@ impl Lane {
         &mut self,
         table: Table,
         way: Way,
-        filter: &Filter,
+        filter: &Search,
         range: Range,
         limit: usize,
     ) -> Result<Vec<Uuid>, StoreError> {

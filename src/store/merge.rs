@@ -27,8 +27,6 @@ pub enum Merged {
     Last {
         /// What each that was merged into it tells of, and its own; each once, the oldest first.
         changes: Vec<Change>,
-        /// When the message of the first of them arrived.
-        since: OffsetDateTime,
         /// How many others of the key ended just now, merged into it.
         ended: u64,
     },
@@ -43,6 +41,12 @@ pub struct Change {
     pub event_type: String,
     /// The attribute that changed, where the event names one.
     pub attribute_id: Option<String>,
+    /// What kind of actor did it.
+    pub actor_type: Option<String>,
+    /// The actor's id.
+    pub actor_id: Option<String>,
+    /// When the first message arrived that tells of it.
+    pub since: OffsetDateTime,
 }
 
 /// `deliveries.reason` of one that was merged.

@@ -4,6 +4,8 @@
 //! takes a whole batch and is one transaction. A [`Lane`] owns its connection, is used by one task
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
+mod activity;
+mod deliveries;
 mod desk;
 mod kept;
 mod look;
@@ -17,10 +19,12 @@ mod sqlite;
 pub use {postgres::statements as postgres_statements, sqlite::statements as sqlite_statements};
 
 pub use self::{
+    activity::{Activity, RouteActivity, SourceActivity, Span},
+    deliveries::StoredDelivery,
     desk::Desk,
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},
     look::{
-        AttemptRow, DeliveryRow, EventRow, Filter, Found, MessageRow, MessageStatus, Page, Range,
+        AttemptRow, DeliveryRow, EventRow, Found, MessageRow, MessageStatus, Page, Range, Search,
         State, Subject, Table, text_of,
     },
     merge::{Change, Merged},
@@ -448,6 +452,18 @@ impl Store {
         match self {
             Self::Postgres(store) => store.prepare(migrate).await,
             Self::Sqlite(store) => store.prepare(migrate).await,
+        }
+    }
+
+    /// What [`Self::prepare`] makes sure of, without a change: which migrations are applied, and
+    /// remarks that somebody should read.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] now, [`StoreError::Unusable`] for good.
+    pub async fn check(&self) -> Result<(SchemaStatus, Vec<&'static str>), StoreError> {
+        match self {
+            Self::Postgres(store) => store.check().await,
+            Self::Sqlite(store) => store.check().await.map(|status| (status, Vec::new())),
         }
     }
 

@@ -104,6 +104,9 @@ metrics! {
     tls_reloads: Counter = "tls_reload_total" ["result"];
     /// Counts the configurations that took effect; 1 after the start.
     config_generation: Gauge = "config_generation" [];
+    /// The first 48 bits of the hash of what was read for the configuration, as a number: replicas
+    /// with the same one have read the same.
+    config_fingerprint: Gauge = "config_fingerprint" [];
     /// Rereadings of the configuration.
     config_reload: Counter = "config_reload_total" ["result"];
     /// Requests to Attio.

@@ -1,9 +1,12 @@
 //! The commands, as the built binary answers them: what they print and how they exit.
 
 mod canaries;
+mod check_online;
 mod demo;
 mod documents;
+mod examples;
 mod explain;
+mod inventory;
 pub mod program;
 
 use std::fs;

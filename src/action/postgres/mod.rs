@@ -10,6 +10,7 @@
 
 mod connection;
 mod failure;
+pub mod sandbox;
 mod session;
 mod statement;
 mod table;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::answer::{error, json_of};
 use crate::{
     look::{Look, ask},
-    store::{Filter, Page, StoreError, Table},
+    store::{Page, Search, StoreError, Table},
     telemetry::error_text,
 };
 
@@ -117,7 +117,7 @@ async fn delivery(
     }
 }
 
-fn asked(table: Table, query: Option<&str>) -> Result<(Filter, Page), String> {
+fn asked(table: Table, query: Option<&str>) -> Result<(Search, Page), String> {
     let pairs: Vec<_> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
     let pairs = pairs.iter().map(|(name, value)| (&**name, &**value));
     ask::read(table, pairs, OffsetDateTime::now_utc())

@@ -135,6 +135,39 @@ impl Client {
         self.page(Call::list(&["tasks"]), limit, offset, deadline).await
     }
 
+    /// Every note about a record; none for a record that is not there.
+    /// <https://docs.attio.com/rest-api/endpoint-reference/notes/list-notes>
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn notes_about(
+        &self,
+        object: &str,
+        record_id: &str,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, ApiError> {
+        let call = Call::list(&["notes"]);
+        let call = call.with("parent_object", object).with("parent_record_id", record_id);
+        self.all_pages(call, MOST_NOTES, deadline).await
+    }
+
+    /// The newest tasks, at most 500, of those about a record (object and id) or of all.
+    /// <https://docs.attio.com/rest-api/endpoint-reference/tasks/list-tasks>
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn newest_tasks(
+        &self,
+        about: Option<(&str, &str)>,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, ApiError> {
+        let mut call = Call::list(&["tasks"]).with("sort", "created_at:desc");
+        if let Some((object, record_id)) = about {
+            call = call.with("linked_object", object).with("linked_record_id", record_id);
+        }
+        Ok(self.page(call, 500, 0, deadline).await?.rows)
+    }
+
     /// One page of the workspace's meetings; the first one without a cursor.
     /// <https://docs.attio.com/rest-api/endpoint-reference/meetings/list-meetings>
     ///

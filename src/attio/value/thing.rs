@@ -37,6 +37,18 @@ pub fn actor(actor_type: Option<&str>, actor_id: Option<&str>, member: Option<&V
     json!({ "type": actor_type, "id": actor_id, "name": name, "email": text("email_address") })
 }
 
+/// The workspace that the token is of: `id`, `name`, `slug`; null until that is known.
+#[must_use]
+pub fn workspace(catalog: &Catalog) -> Value {
+    catalog.identity.as_ref().map_or(Value::Null, |identity| {
+        json!({
+            "id": identity.workspace_id,
+            "name": identity.workspace_name,
+            "slug": identity.workspace_slug,
+        })
+    })
+}
+
 /// The most particular id: a recording has its meeting's beside its own.
 fn own_id<'a>(ids: impl Iterator<Item = (&'a str, &'a Value)> + Clone) -> Value {
     let other = |(name, _): &(&str, &Value)| *name != "meeting_id";

@@ -1,47 +1,55 @@
 //! `attio-relay demo`: all of it on this machine, with nothing to install.
 //!
-//! It is the real program behind its real door; only the sender and the destination are played.
+//! It is the real program behind its real door; only Attio and the destinations are played.
 
+mod general;
+mod pattern;
 mod report;
 mod script;
 mod stage;
 
 use std::{
     io::{Write, stdout},
+    pin::pin,
     process::ExitCode,
-    time::Duration,
 };
 
-use tokio::time::{Instant, sleep, timeout_at};
+pub(super) use self::pattern::Pattern;
+use self::stage::{ANY, Props, Stage};
+use crate::{action::postgres::sandbox::Sandbox, config::Config, shutdown::Stop, telemetry};
 
-use self::{script::Scene, stage::Stage};
-use super::client::{self, Trust};
-use crate::{shutdown::Stop, signature, telemetry};
-
-/// All deliveries must have arrived by then.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long a request of the demo may take.
-const REQUEST: Duration = Duration::from_secs(10);
-
-/// What a 503 of the relay asks for.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// Plays the demo; with `once` it ends by itself, with 0 when everything was delivered.
-pub(super) fn run(once: bool) -> ExitCode {
-    // The destination's one 503 would be a warning in the middle of the table.
-    let _logs = telemetry::logs::start_at("error");
-    super::block_on(demo(once))
+/// What is played.
+#[derive(Debug, Clone, Copy)]
+enum Play<'w> {
+    /// Everything a little; with `once` it ends by itself.
+    General { once: bool },
+    /// One of the files in `config/examples`, with the warehouse that it needs.
+    Pattern(Pattern, Option<&'w Sandbox>),
 }
 
-async fn demo(once: bool) -> anyhow::Result<ExitCode> {
+/// Plays the demo, or one of the patterns. Ends with 0 when everything was as it should be.
+pub(super) fn run(pattern: Option<Pattern>, once: bool) -> ExitCode {
+    // The destination's one 503 would be a warning in the middle of the table.
+    let _logs = telemetry::logs::start_at("error");
+    super::block_on(async move {
+        let Some(pattern) = pattern else { return demo(Play::General { once }).await };
+        let warehouse = pattern::warehouse::make(pattern).await?;
+        let outcome = demo(Play::Pattern(pattern, warehouse.as_ref())).await;
+        if let Some(warehouse) = warehouse {
+            warehouse.remove().await?;
+        }
+        outcome
+    })
+}
+
+async fn demo(play: Play<'_>) -> anyhow::Result<ExitCode> {
     let stop = Stop::new();
-    let (mut stage, running) = Stage::set(stop.clone()).await?;
-    let mut ended = std::pin::pin!(running.ended());
-    let mut signals = std::pin::pin!(stop.clone().on_signals());
+    let (mut stage, running) = Stage::set(play, stop.clone()).await?;
+    let mut ended = pin!(running.ended());
+    let mut signals = pin!(stop.clone().on_signals());
     let is_complete = tokio::select! {
-        complete = play(&mut stage, once) => complete?,
-        () = stop.soon.cancelled() => !once,
+        complete = play.perform(&mut stage) => complete?,
+        () = stop.soon.cancelled() => !play.ends_by_itself(),
         listening = &mut signals => listening.map(|()| false)?,
         ended = &mut ended => return ended.map(|()| ExitCode::FAILURE).map_err(Into::into),
     };
@@ -54,56 +62,33 @@ async fn demo(once: bool) -> anyhow::Result<ExitCode> {
     Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Sends everything, shows what became of it, and, unless it is played once, what else arrives.
-async fn play(stage: &mut Stage, once: bool) -> anyhow::Result<bool> {
-    say(&report::opening(stage)?)?;
-    let mut play = script::play();
-    let deadline = Instant::now() + PATIENCE;
-    send(stage, &mut play).await?;
-    // It may be that something never arrives; the table shows that.
-    let _in_time = timeout_at(deadline, watch(stage, &mut play)).await;
-    let is_complete = script::is_complete(&play);
-    say(&report::table(&play))?;
-    say(&report::summary(&play))?;
-    say(&report::addresses(stage))?;
-    if !once {
-        say(&report::more(stage))?;
-        while let Some(arrival) = stage.arrivals.recv().await {
-            say(&report::line(&arrival))?;
+impl Play<'_> {
+    fn ends_by_itself(self) -> bool {
+        !matches!(self, Self::General { once: false })
+    }
+
+    /// The event type whose first delivery the destination answers 503.
+    fn refused_once(self) -> &'static str {
+        match self {
+            Self::General { .. } => script::REFUSED_ONCE,
+            Self::Pattern(..) => "no type at all",
         }
     }
-    Ok(is_complete)
-}
 
-/// Sends each message as Attio would: what is answered 503 is sent again.
-async fn send(stage: &Stage, play: &mut [Scene]) -> anyhow::Result<()> {
-    let door = stage.door()?;
-    let client = client::client(&door, Trust::Proven, REQUEST)?;
-    let stranger = "a secret that the relay has never heard of".into();
-    for scene in play {
-        let secret = if scene.is_genuine { &stage.secret } else { &stranger };
-        let signature = signature::sign(secret, scene.body.as_bytes());
-        for _ in 0..5 {
-            let body = scene.body.clone();
-            let answer = client::post(&client, &door, &scene.key, &signature, body).await?;
-            let is_busy = answer.status == 503;
-            scene.answer = Some((answer.status, answer.text));
-            if !is_busy {
-                break;
+    fn configuration(self, props: &Props) -> anyhow::Result<Config> {
+        match self {
+            Self::General { .. } => general::read(&general::configuration(props, ANY, ANY)),
+            Self::Pattern(pattern, warehouse) => {
+                pattern::example::configuration(pattern, props, warehouse)
             }
-            sleep(RETRY_AFTER).await;
         }
     }
-    Ok(())
-}
 
-/// Takes note of what arrives until everything has.
-async fn watch(stage: &mut Stage, play: &mut [Scene]) {
-    while !script::is_delivered(play) {
-        let Some(arrival) = stage.arrivals.recv().await else {
-            return;
-        };
-        script::note(play, &arrival);
+    async fn perform(self, stage: &mut Stage) -> anyhow::Result<bool> {
+        match self {
+            Self::General { once } => general::play(stage, once).await,
+            Self::Pattern(pattern, warehouse) => pattern::play(pattern, stage, warehouse).await,
+        }
     }
 }
 

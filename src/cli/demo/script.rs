@@ -1,15 +1,25 @@
 //! What the demo sends, and what must become of it.
 
+use anyhow::Context;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{attio::sample, http::sink::Arrival};
+use crate::{
+    attio::sample,
+    http::{
+        fake_attio::{Actor, BUOY_DEAL, FakeAttio, INES, Refusal, TOMASZ, TUG_DEAL},
+        sink::Arrival,
+    },
+};
 
 /// The destination of everything.
 pub(super) const WAREHOUSE: &str = "warehouse";
 
-/// The destination of changed records only.
+/// The destination of deals that were won only.
 pub(super) const BILLING: &str = "billing";
+
+/// The stage that counts.
+pub(super) const WON: &str = "Closed Won";
 
 /// The type whose first delivery the destination answers 503.
 pub(super) const REFUSED_ONCE: &str = "list-entry.created";
@@ -29,8 +39,10 @@ pub(super) struct Scene {
     pub(super) expected: Expected,
     /// The answer that it got: status and text.
     pub(super) answer: Option<(u16, String)>,
-    /// The deliveries that it causes.
+    /// The deliveries that it causes and that arrive.
     pub(super) deliveries: Vec<Delivery>,
+    /// It causes another one, which ends because of what the look-up shows.
+    pub(super) is_skipped_once: bool,
     event: Option<Value>,
 }
 
@@ -50,12 +62,14 @@ pub(super) struct Delivery {
     pub(super) destination: &'static str,
     /// The answer to each attempt.
     pub(super) answers: Vec<u16>,
+    /// The body of the last attempt.
+    pub(super) body: Value,
     key: Option<String>,
 }
 
 impl Delivery {
     fn to(destination: &'static str) -> Self {
-        Self { destination, answers: Vec::new(), key: None }
+        Self { destination, answers: Vec::new(), body: Value::Null, key: None }
     }
 
     /// The destination has taken it.
@@ -86,6 +100,25 @@ impl Scene {
     fn new(title: &'static str, event_type: &str, destinations: &[&'static str]) -> Self {
         let key = Uuid::now_v7().to_string();
         let event = sample::event(event_type, &key).expect("the demo sends known types");
+        Self::telling(title, key, event, destinations)
+    }
+
+    /// What happened last in the made-up Attio.
+    fn last(
+        title: &'static str,
+        attio: &FakeAttio,
+        destinations: &[&'static str],
+    ) -> anyhow::Result<Self> {
+        let event = attio.events().pop().context("nothing happened in the made-up Attio")?;
+        Ok(Self::telling(title, Uuid::now_v7().to_string(), event, destinations))
+    }
+
+    fn telling(
+        title: &'static str,
+        key: String,
+        event: Value,
+        destinations: &[&'static str],
+    ) -> Self {
         Self {
             title,
             key,
@@ -94,6 +127,7 @@ impl Scene {
             expected: Expected::Accepted,
             answer: None,
             deliveries: destinations.iter().map(|to| Delivery::to(to)).collect(),
+            is_skipped_once: false,
             event: Some(event),
         }
     }
@@ -101,16 +135,18 @@ impl Scene {
     /// The same body as another message's, under a key of its own.
     fn same_bytes(title: &'static str, other: &Self) -> Self {
         let destinations: Vec<_> = other.deliveries.iter().map(|one| one.destination).collect();
-        let key = Uuid::now_v7().to_string();
         let (body, event) = (other.body.clone(), other.event.clone());
-        Self { key, body, event, ..Self::new(title, "record.updated", &destinations) }
+        let is_skipped_once = other.is_skipped_once;
+        Self { body, is_skipped_once, event, ..Self::new(title, "task.created", &destinations) }
     }
 
     /// The very same message again.
     fn again(title: &'static str, other: &Self) -> Self {
         let key = other.key.clone();
         let expected = Expected::Duplicate;
-        Self { key, expected, deliveries: Vec::new(), ..Self::same_bytes(title, other) }
+        let is_skipped_once = false;
+        let deliveries = Vec::new();
+        Self { key, expected, deliveries, is_skipped_once, ..Self::same_bytes(title, other) }
     }
 
     fn forged(title: &'static str, event_type: &str) -> Self {
@@ -145,26 +181,44 @@ impl Scene {
         };
         delivery.key = Some(arrival.key.clone());
         delivery.answers.push(arrival.status);
+        delivery.body = arrival.body.clone();
         true
     }
 }
 
-/// The whole play, in the order in which it is sent.
-pub(super) fn play() -> Vec<Scene> {
-    let created = Scene::new("record.created", "record.created", &[WAREHOUSE]);
-    let updated = Scene::new("record.updated", "record.updated", &[BILLING, WAREHOUSE]);
-    let retried = Scene::again("message 2 again: a retry by Attio", &updated);
-    let repeated = Scene::same_bytes("bytes of 2, new key: another edit", &updated);
-    vec![
-        created,
-        updated,
+/// The whole play, in the order in which it is sent. The deals change at once.
+pub(super) fn play(attio: &FakeAttio) -> anyhow::Result<Vec<Scene>> {
+    move_deal(attio, INES, TUG_DEAL, WON)?;
+    let won = Scene::last("Ines moves a deal to Closed Won", attio, &[BILLING, WAREHOUSE])?;
+    move_deal(attio, TOMASZ, BUOY_DEAL, "In Progress")?;
+    let mut moved = Scene::last("Tomasz moves one to In Progress", attio, &[WAREHOUSE])?;
+    moved.is_skipped_once = true;
+    let retried = Scene::again("message 2 again: a retry by Attio", &won);
+    let repeated = Scene::same_bytes("bytes of 4, new key: another edit", &moved);
+    Ok(vec![
+        Scene::new("record.created", "record.created", &[WAREHOUSE]),
+        won,
         retried,
+        moved,
         repeated,
         Scene::new(REFUSED_ONCE, REFUSED_ONCE, &[WAREHOUSE]),
         Scene::new("comment.created", "comment.created", &[WAREHOUSE]),
         Scene::forged("task.created, forged signature", "task.created"),
         Scene::unreadable("signed, but cut off half-way"),
-    ]
+    ])
+}
+
+fn move_deal(attio: &FakeAttio, who: &str, deal: &str, stage: &str) -> Result<(), Refusal> {
+    let hand = attio.by(Actor::member(who));
+    if stage == WON {
+        hand.add_choice("deals", "stage", WON)?;
+    }
+    hand.set_value("deals", deal, "stage", stage)
+}
+
+/// How many deliveries must end because their condition does not hold.
+pub(super) fn skips(play: &[Scene]) -> u64 {
+    play.iter().map(|scene| u64::from(scene.is_skipped_once)).sum()
 }
 
 /// Takes note of an arrival. False when it is none of the play's.
@@ -192,12 +246,22 @@ pub(super) fn is_complete(play: &[Scene]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderMap;
+
     use super::*;
+    use crate::http::fake_attio::Options;
+
+    async fn whole() -> Vec<Scene> {
+        play(&FakeAttio::start(Options::default()).await.unwrap()).unwrap()
+    }
 
     fn arrival(scene: &Scene, destination: &str, key: &str, status: u16) -> Arrival {
         Arrival {
             destination: destination.to_owned(),
             key: key.to_owned(),
+            headers: HeaderMap::default(),
+            text: String::new(),
+            body: Value::Null,
             event_type: "record.updated".to_owned(),
             event: scene.event.clone().unwrap(),
             attempt: 1,
@@ -205,20 +269,20 @@ mod tests {
         }
     }
 
-    #[test]
-    fn equal_bytes_are_told_apart_by_the_key_of_their_delivery() {
-        let mut play = play();
-        let same = arrival(&play[1], BILLING, "first", 503);
+    #[tokio::test]
+    async fn equal_bytes_are_told_apart_by_the_key_of_their_delivery() {
+        let mut play = whole().await;
+        let same = arrival(&play[3], WAREHOUSE, "first", 503);
         assert!(note(&mut play, &same));
         assert!(note(&mut play, &Arrival { key: "second".to_owned(), ..same.clone() }));
         assert!(note(&mut play, &Arrival { status: 200, ..same.clone() }));
-        assert_eq!(play[1].deliveries[0].answers, [503, 200]);
-        assert_eq!(play[3].deliveries[0].answers, [503]);
+        assert_eq!(play[3].deliveries[0].answers, [503, 200]);
+        assert_eq!(play[4].deliveries[0].answers, [503]);
         assert!(!note(&mut play, &Arrival { key: "third".to_owned(), ..same }));
     }
 
-    #[test]
-    fn a_play_that_nobody_has_seen_is_not_complete() {
-        assert!(!is_complete(&play()));
+    #[tokio::test]
+    async fn a_play_that_nobody_has_seen_is_not_complete() {
+        assert!(!is_complete(&whole().await));
     }
 }

@@ -1,40 +1,61 @@
-//! What the demo plays on: a folder, a secret, a destination, and the program itself.
+//! What a play is performed on: a folder, secrets, a made-up Attio, a destination, and the program
+//! itself.
 
 use std::{
     fs::{OpenOptions, Permissions},
     io::Write,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, anyhow};
 use rustls::crypto::aws_lc_rs;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
 
-use super::script::{BILLING, REFUSED_ONCE, WAREHOUSE};
+use super::Play;
 use crate::{
     app::{self, Running},
-    cli::OUTSIDE,
-    config::{self, Config},
-    http::sink::{Arrival, Sink},
+    http::{
+        fake_attio::{FakeAttio, Options},
+        sink::{Arrival, Sink},
+    },
     shutdown::Stop,
+    telemetry::Metrics,
 };
 
-/// Where the demo's source listens.
-const PATH: &str = "/webhooks/attio";
+/// Where the source of every play listens.
+pub(super) const PATH: &str = "/webhooks/attio";
 
-/// Everything that the demo needs; the folder goes away with it.
-pub(super) struct Stage {
+/// Any free port of this machine.
+pub(super) const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// What a configuration has to name.
+#[derive(Debug)]
+pub(super) struct Props {
+    /// A folder that nobody else can read; it goes away with the stage.
+    pub(super) home: PathBuf,
+    /// What Attio's messages are signed with.
     pub(super) secret: SecretString,
+    /// Where the made-up Attio is.
+    pub(super) attio: Url,
+    /// Where the destination is.
+    pub(super) destination: SocketAddr,
+}
+
+/// Everything that a play needs; the folder goes away with it.
+pub(super) struct Stage {
+    pub(super) props: Props,
     pub(super) public: SocketAddr,
     pub(super) admin: SocketAddr,
-    /// A configuration that `send` can use.
-    pub(super) file: PathBuf,
+    pub(super) attio: FakeAttio,
     pub(super) arrivals: mpsc::Receiver<Arrival>,
+    pub(super) metrics: Arc<Metrics>,
     sink: CancellationToken,
     tasks: TaskTracker,
     folder: TempDir,
@@ -42,33 +63,32 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Sets everything up and starts the program.
-    pub(super) async fn set(stop: Stop) -> anyhow::Result<(Self, Running)> {
+    pub(super) async fn set(play: Play<'_>, stop: Stop) -> anyhow::Result<(Self, Running)> {
         let folder = tempfile::Builder::new()
             .prefix("attio-relay-demo-")
             .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .context("cannot make a temporary folder")?;
-        let home = std::path::absolute(folder.path())?;
-        let secret = generate_secret()?;
-        write_private(&home.join("secret"), &secret)?;
-
-        let (sink, arrivals) = Sink::bind(REFUSED_ONCE).await.context("cannot listen")?;
-        let destination = sink.address()?;
-        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
-        let configuration = read(&configuration(any, any, &home, destination))?;
-        let running = app::start(configuration, stop).await?;
-
-        let file = home.join("relay.toml");
-        let text = self::configuration(running.public, running.admin, &home, destination);
-        write_private(&file, &text)?;
+        let attio = FakeAttio::start(Options::default()).await.context("cannot listen")?;
+        let (sink, arrivals) = Sink::bind(play.refused_once()).await.context("cannot listen")?;
+        let props = Props {
+            home: std::path::absolute(folder.path())?,
+            secret: generate_secret()?.into(),
+            attio: Url::parse(&attio.base_url())?,
+            destination: sink.address()?,
+        };
+        props.write("secret", props.secret.expose_secret())?;
+        props.write("token", attio.token())?;
+        let running = app::start(play.configuration(&props)?, stop).await?;
         let (tasks, sink_stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(sink.serve(sink_stop.clone()));
         let stage = Self {
-            secret: secret.into(),
+            props,
             public: running.public,
             admin: running.admin,
-            file,
+            attio,
             arrivals,
+            metrics: Arc::clone(&running.metrics),
             sink: sink_stop,
             tasks,
             folder,
@@ -77,8 +97,15 @@ impl Stage {
     }
 
     /// Where messages are sent to.
-    pub(super) fn door(&self) -> anyhow::Result<url::Url> {
-        Ok(url::Url::parse(&format!("http://{}{PATH}", self.public))?)
+    pub(super) fn door(&self) -> anyhow::Result<Url> {
+        Ok(Url::parse(&format!("http://{}{PATH}", self.public))?)
+    }
+
+    /// Lets the made-up Attio send all that happens in it from now on.
+    pub(super) fn listen_to_attio(&self) -> anyhow::Result<()> {
+        let secret = self.props.secret.expose_secret();
+        self.attio.add_webhook(self.door()?.as_str(), secret, None);
+        Ok(())
     }
 
     /// Ends the destination and removes the folder.
@@ -89,6 +116,23 @@ impl Stage {
         self.tasks.close();
         self.tasks.wait().await;
         self.folder.close().context("cannot remove the temporary folder")
+    }
+}
+
+impl Props {
+    /// Where a file of the folder is.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.home.join(name)
+    }
+
+    /// `store.url` of a SQLite file in the folder.
+    pub(super) fn store(&self) -> String {
+        format!("sqlite:{}", self.file("relay.db").display())
+    }
+
+    /// Writes a file that nobody else can read.
+    pub(super) fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        write_private(&self.file(name), text)
     }
 }
 
@@ -106,46 +150,6 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn read(text: &str) -> anyhow::Result<Config> {
-    match config::parse(text, "the demo's configuration", &OUTSIDE) {
-        Ok((config, _warnings)) => Ok(config),
-        Err(problems) => Err(anyhow!("{problems}")),
-    }
-}
-
-/// What somebody would write to run this for real; every wait is short, so that nobody has to.
-fn configuration(
-    public: SocketAddr,
-    admin: SocketAddr,
-    home: &Path,
-    destination: SocketAddr,
-) -> String {
-    let store = quoted(&format!("sqlite:{}", home.join("relay.db").display()));
-    let secret = quoted(&format!("file:{}", home.join("secret").display()));
-    let action = |name: &str| {
-        format!(
-            "[actions.{name}]\nkind = \"http\"\nurl = \"http://{destination}/{name}\"\n\
-             allow_private = true\nretry = {{ first = \"200ms\" }}\n\n"
-        )
-    };
-    format!(
-        "[server]\nlisten = \"{public}\"\nadmin_listen = \"{admin}\"\ndrain_delay = \"0s\"\n\n\
-         [store]\nurl = {store}\n\n\
-         [[sources]]\nname = \"demo\"\npath = \"{PATH}\"\nsecrets = [{secret}]\n\n\
-         {}{}\
-         [[routes]]\nname = \"changed-records-to-billing\"\n\
-         on = [\"record.updated\"]\nto = [\"{BILLING}\"]\n\n\
-         [[routes]]\nname = \"everything-to-warehouse\"\non = [\"*\"]\nto = [\"{WAREHOUSE}\"]\n",
-        action(BILLING),
-        action(WAREHOUSE),
-    )
-}
-
-/// A text as TOML writes it, which is as JSON does.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,14 +159,5 @@ mod tests {
         let secret = generate_secret().unwrap();
         assert_eq!(secret.len(), 64);
         assert_ne!(secret, generate_secret().unwrap());
-    }
-
-    #[test]
-    fn the_configuration_is_right_in_a_folder_with_a_strange_name() {
-        let folder = TempDir::with_prefix("a \"strange\" \\ name").unwrap();
-        write_private(&folder.path().join("secret"), "0123456789abcdef").unwrap();
-        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
-        let config = read(&configuration(any, any, folder.path(), any)).unwrap();
-        assert_eq!(config.routes.len(), 2);
     }
 }

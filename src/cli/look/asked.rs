@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use crate::{
     cli::Output,
     look::ask,
-    store::{Filter, Page, Table},
+    store::{Page, Search, Table},
 };
 
 /// A list: what is in it, how much of it, in which form.
@@ -96,7 +96,7 @@ filters! {
 
 impl<F: Args + Given> Lists<F> {
     /// What was asked for; `None` when it makes no sense, which has been told.
-    pub(super) fn read(&self, table: Table) -> Option<(Filter, Page)> {
+    pub(super) fn read(&self, table: Table) -> Option<(Search, Page)> {
         let page = [("limit", self.limit.as_deref()), ("before", self.before.as_deref())];
         let page = page.into_iter().filter_map(|(name, value)| Some((name, value?)));
         read(table, self.filters.given().into_iter().chain(page))
@@ -107,7 +107,7 @@ impl<F: Args + Given> Lists<F> {
 pub(super) fn read<'a>(
     table: Table,
     given: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Option<(Filter, Page)> {
+) -> Option<(Search, Page)> {
     match ask::read(table, given, OffsetDateTime::now_utc()) {
         Ok(asked) => Some(asked),
         Err(wrong) => {

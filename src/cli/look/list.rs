@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use crate::{
     cli::Output,
     look::Listed,
-    store::{DeliveryRow, EventRow, Filter, MessageRow, Page, StoreError, Subject, text_of},
+    store::{DeliveryRow, EventRow, MessageRow, Page, Search, StoreError, Subject, text_of},
 };
 
 /// For how long a command searches on by itself.
@@ -19,8 +19,8 @@ const LONGEST_ERROR: usize = 100;
 
 /// One page, searched for as far back as patience reaches.
 pub(super) async fn all<T>(
-    (filter, mut page): (Filter, Page),
-    ask: impl AsyncFn(Filter, Page) -> Result<Listed<T>, StoreError>,
+    (filter, mut page): (Search, Page),
+    ask: impl AsyncFn(Search, Page) -> Result<Listed<T>, StoreError>,
 ) -> Result<Listed<T>, StoreError> {
     let started = Instant::now();
     let limit = page.limit;

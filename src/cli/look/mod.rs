@@ -10,7 +10,6 @@ pub(super) use self::tail::Tail;
 use std::{
     io::{ErrorKind, Write, stdout},
     process::ExitCode,
-    sync::Arc,
 };
 
 use anyhow::bail;
@@ -25,7 +24,7 @@ use super::migrate;
 use crate::{
     config::Config,
     look::Look,
-    routing::RouteTable,
+    routing::{self, RouteTable},
     store::{State, Store, Table},
 };
 
@@ -154,7 +153,7 @@ async fn look_into(config: &Config) -> anyhow::Result<Look> {
     if status.newest_applied < status.newest_known {
         bail!("the store is not ready: run `attio-relay migrate`");
     }
-    Ok(Look::new(&store, Arc::new(RouteTable::new(&config.routes))))
+    Ok(Look::new(&store, routing::Shared::new(RouteTable::new(&config.routes))))
 }
 
 /// Prints; that nobody reads any more is no failure: `… | head`.

@@ -23,7 +23,7 @@ use crate::{
     cli::Output,
     config::Config,
     look::{Listed, Look},
-    store::{DeliveryRow, EventRow, Filter, Page, StoreError, Table},
+    store::{DeliveryRow, EventRow, Page, Search, StoreError, Table},
 };
 
 /// How often the store is looked into.
@@ -99,7 +99,7 @@ impl Tail {
     async fn look(
         &self,
         look: &Look,
-        filter: &Filter,
+        filter: &Search,
         shown: &mut Shown,
     ) -> Result<Vec<String>, StoreError> {
         let mut lines = Vec::new();
@@ -108,7 +108,7 @@ impl Tail {
             let events = events.iter().filter(|event| shown.events.insert(event.id));
             lines.extend(events.map(|event| self.event(event)));
         }
-        let every = Filter { state: None, error: None, ..filter.clone() };
+        let every = Search { state: None, error: None, ..filter.clone() };
         let mut deliveries = news(async |page| look.deliveries(&every, &page).await).await?;
         let known: BTreeSet<Uuid> = deliveries.iter().map(|row| row.id).collect();
         let open: Vec<Uuid> = shown.open().filter(|id| !known.contains(id)).collect();
@@ -176,7 +176,7 @@ impl Shown {
 }
 
 /// A state is what a delivery comes to: all are watched, and shown once they are in it.
-fn fits(filter: &Filter, delivery: &DeliveryRow) -> bool {
+fn fits(filter: &Search, delivery: &DeliveryRow) -> bool {
     let is_so = filter
         .state
         .is_none_or(|state| state.is_of(&delivery.state, delivery.held.as_deref(), delivery.tries));

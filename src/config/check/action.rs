@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Check, http, postgres, slack};
+use super::{Check, attio_action, http, postgres, slack};
 use crate::{
     config::{
         document::Place,
@@ -83,6 +83,7 @@ fn common(typed: &file::Action) -> Common<'_> {
         file::Action::Http(http) => of!(http),
         file::Action::Slack(slack) => of!(slack),
         file::Action::Postgres(postgres) => of!(postgres),
+        file::Action::Attio(attio) => of!(attio),
         file::Action::Log(log) => of!(log),
     }
 }
@@ -93,6 +94,9 @@ fn kind(check: &mut Check<'_, '_>, place: &Place, typed: &file::Action) -> Optio
         file::Action::Slack(typed) => slack::slack(check, place, typed).map(ActionKind::Slack),
         file::Action::Postgres(typed) => {
             postgres::postgres(check, place, typed).map(ActionKind::Postgres)
+        }
+        file::Action::Attio(typed) => {
+            attio_action::attio_action(check, place, typed).map(ActionKind::Attio)
         }
         file::Action::Log(typed) => Some(ActionKind::Log(LogAction { text: typed.text.clone() })),
     }
@@ -131,6 +135,21 @@ fn retry(check: &mut Check<'_, '_>, place: &Place, typed: &file::Retry) -> meant
         check.error(&place.key(key), "`first` may not be longer than `max`");
     }
     meant::Retry { attempts: typed.attempts.map_or(15, |count| count.0), first, factor, max }
+}
+
+/// Reports templates that ask for values where there is no way to look them up.
+pub(super) fn needs(check: &mut Check<'_, '_>, config: &Config) {
+    let is_reached =
+        |action: &&meant::Action| config.routes.iter().any(|route| route.to.contains(&action.name));
+    for action in config.actions.iter().filter(is_reached) {
+        let table = Place::root().key("actions").key(action.name.as_str());
+        for written in action.templates() {
+            if !written.needs().is_empty() {
+                let place = written.keys.iter().fold(table.clone(), |place, key| place.key(key));
+                check.needs_attio(&place, "the template asks for values that are looked up");
+            }
+        }
+    }
 }
 
 /// Warns of actions that nothing leads to.

@@ -13,11 +13,13 @@ use super::{
     file,
     meant::{self, Config},
     problem::{Problem, Report},
+    references::references,
     secret::Reference,
     units::Interval,
 };
 
 mod action;
+mod attio_action;
 mod condition;
 mod debounce;
 mod event_type;
@@ -53,8 +55,10 @@ pub fn check(
         routes: route::routes(&mut check, &typed.routes),
         reconcile: reconcile::reconcile(&mut check, typed.reconcile.as_ref(), &typed.routes),
         alerts: alerts(&mut check, &typed.alerts),
+        references: references(typed),
         worker,
     };
+    action::needs(&mut check, &config);
     // A route that could not be read may well be the one that leads to an action.
     if config.routes.len() == typed.routes.len() {
         action::unused(&mut check, &config);
@@ -90,6 +94,12 @@ impl Check<'_, '_> {
         self.document
             .value(list)
             .is_none_or(|value| value.get_ref().as_array().is_some_and(|list| list.is_empty()))
+    }
+
+    /// A table was typed here, and nothing in it.
+    fn is_empty_table(&self, place: &Place) -> bool {
+        let table = self.document.value(place).and_then(|value| value.get_ref().as_table());
+        table.is_some_and(toml::de::DeTable::is_empty)
     }
 
     /// A key that must be there; one that is there and wrong has been reported already.

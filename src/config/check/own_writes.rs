@@ -4,17 +4,24 @@
 use super::{Check, event_type};
 use crate::config::{
     document::Place,
-    meant::{ActionKind, ActorPattern, Config},
+    meant::{ActionKind, ActorPattern, AttioValue, AttioWrite, Config, Name, Route},
 };
+
+/// The events that a write can cause. What else Attio makes of a new note is not documented, so
+/// its changes count too.
+const OF_RECORDS: [&str; 2] = ["record.created", "record.updated"];
+const OF_ENTRIES: [&str; 2] = ["list-entry.created", "list-entry.updated"];
+const OF_NOTES: [&str; 3] = ["note.created", "note.updated", "note-content.updated"];
+const OF_TASKS: [&str; 2] = ["task.created", "task.updated"];
+const OF_COMMENTS: [&str; 1] = ["comment.created"];
 
 pub(super) fn check(check: &mut Check<'_, '_>, config: &Config) {
     for (index, route) in config.routes.iter().enumerate() {
         if route.allow_loop || route.ignore_actors.contains(&ActorPattern::Own) {
             continue;
         }
-        let own = config.actions.iter().filter(|action| route.to.contains(&action.name));
-        let events = own.flat_map(|action| caused_by(&action.kind));
-        let Some(event) = first_wanted(&route.on, events) else {
+        let mut own = config.actions.iter().filter(|action| route.to.contains(&action.name));
+        let Some(event) = own.find_map(|action| comes_back(route, &action.kind)) else {
             continue;
         };
         let place = Place::root().key("routes").index(index).key("on");
@@ -27,35 +34,53 @@ pub(super) fn check(check: &mut Check<'_, '_>, config: &Config) {
     }
 }
 
-/// The types of the events that an action causes in Attio by writing there.
-fn caused_by(kind: &ActionKind) -> &'static [&'static str] {
-    match kind {
+/// The first event that the route's own write causes and that the route waits for, as far as can
+/// be told without asking Attio.
+fn comes_back(route: &Route, kind: &ActionKind) -> Option<&'static str> {
+    let write = match kind {
+        ActionKind::Attio(attio) => &attio.write,
         ActionKind::Http(_)
         | ActionKind::Slack(_)
         | ActionKind::Postgres(_)
-        | ActionKind::Log(_) => &[],
+        | ActionKind::Log(_) => return None,
+    };
+    let is_elsewhere = is_another(route.object.as_ref(), write.object())
+        || is_another(route.list.as_ref(), write.list());
+    if is_elsewhere || changes_others(&route.changed, write.values()) {
+        return None;
     }
+    let events: &[&'static str] = match write {
+        AttioWrite::Record { .. } => &OF_RECORDS,
+        AttioWrite::Update { .. } => &OF_RECORDS[1..],
+        AttioWrite::Entry { .. } => &OF_ENTRIES,
+        AttioWrite::Note { .. } => &OF_NOTES,
+        AttioWrite::Task { .. } => &OF_TASKS,
+        AttioWrite::Comment { .. } => &OF_COMMENTS,
+    };
+    // Only changes name an attribute.
+    let names_one = |event: &&&'static str| route.changed.is_empty() || event.ends_with(".updated");
+    let events: Vec<_> = events.iter().filter(names_one).copied().collect();
+    first_wanted(&route.on, &events)
+}
+
+/// Whether these are two things for certain: a slug and an id may be one.
+fn is_another(wanted: Option<&Name>, written: Option<&Name>) -> bool {
+    let (Some(wanted), Some(written)) = (wanted, written) else {
+        return false;
+    };
+    wanted.is_slug() == written.is_slug() && wanted != written
+}
+
+/// The route waits for changes of some attributes, and none of them is written.
+fn changes_others(wanted: &[Name], written: &[(Name, AttioValue)]) -> bool {
+    let is_written =
+        |wanted: &Name| !written.iter().all(|(name, _)| is_another(Some(wanted), Some(name)));
+    !wanted.is_empty() && !written.is_empty() && !wanted.iter().any(is_written)
 }
 
 /// The first of the events that the route waits for.
-fn first_wanted<'e>(
-    on: &[String],
-    events: impl IntoIterator<Item = &'e &'static str>,
-) -> Option<&'static str> {
+fn first_wanted(on: &[String], events: &[&'static str]) -> Option<&'static str> {
     let is_wanted =
         |event: &str| on.iter().any(|pattern| event_type::matching(pattern).contains(&event));
-    events.into_iter().copied().find(|event| is_wanted(event))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_written_record_comes_back_to_whoever_waits_for_records() {
-        let on = ["task.*".to_owned(), "record.*".to_owned()];
-        let wanted = |events: &[&'static str]| first_wanted(&on, events);
-        assert_eq!(wanted(&["note.created", "record.updated"]), Some("record.updated"));
-        assert_eq!(wanted(&["note.created", "list-entry.updated"]), None);
-    }
+    events.iter().copied().find(|event| is_wanted(event))
 }

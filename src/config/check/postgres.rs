@@ -86,18 +86,13 @@ fn columns(check: &mut Check<'_, '_>, place: &Place, typed: &file::Postgres) {
     let at = place.key("columns");
     if typed.columns.is_empty() && !check.is_typed(&at) {
         check.error(place, "`columns` is missing");
-    } else if is_empty_table(check, &at) {
+    } else if check.is_empty_table(&at) {
         check.error(&at, "at least one column is needed");
     }
     for name in typed.columns.keys().filter(|name| !is_name(name)) {
         let message = "a column's name has 1 to 63 bytes and no quotes";
         check.error(&at.key(name), message);
     }
-}
-
-fn is_empty_table(check: &Check<'_, '_>, place: &Place) -> bool {
-    let table = check.document.value(place).and_then(|value| value.get_ref().as_table());
-    table.is_some_and(toml::de::DeTable::is_empty)
 }
 
 fn key(check: &mut Check<'_, '_>, place: &Place, typed: &file::Postgres) {

@@ -20,6 +20,8 @@ pub enum Action {
     Slack(Slack),
     /// A row in a table of a Postgres database.
     Postgres(Postgres),
+    /// Something written to Attio.
+    Attio(Attio),
     /// A line in the log.
     Log(Log),
 }
@@ -112,6 +114,50 @@ action! {
 }
 
 action! {
+    /// Something written to Attio, with the token of `[attio]`. Texts are templates.
+    Attio {
+        /// What is written; which keys go with it follows from this.
+        #[schemars(required)]
+        pub write: Option<Form>,
+        /// For "record": the object, a slug or an id. For all others that name a record: that
+        /// record's object; default: the object of the event's subject.
+        pub object: Option<String>,
+        /// For "record": the unique attribute that tells the object's records apart, which must be
+        /// among `values`. Default `email_addresses` of people and `domains` of companies.
+        #[serde(rename = "match")]
+        pub matching: Option<String>,
+        /// For "entry": the list, a slug or an id.
+        pub list: Option<String>,
+        /// For "update", "entry", "note", "task" and "comment": a template that makes the id of the
+        /// record. Default: the record of the event's subject.
+        pub record: Option<String>,
+        /// For "record", "update" and "entry": attributes by slug or id, each with what it gets. A
+        /// template that is one expression gives its value as it is; none empties the attribute.
+        #[serde(default)]
+        pub values: BTreeMap<String, Given>,
+        /// For "update": whether `values` replace those that a multi-value attribute has, or join
+        /// them. Default "replace".
+        pub multiselect: Option<Multiselect>,
+        /// For "note": its title.
+        pub title: Option<String>,
+        /// For "note", "task" and "comment": the text.
+        pub content: Option<String>,
+        /// For "note": how `content` is to be read. Default "plaintext".
+        pub format: Option<NoteFormat>,
+        /// For "task": a template that makes a date or time in ISO 8601, or nothing.
+        pub deadline: Option<String>,
+        /// For "task": templates that make e-mail addresses or ids of workspace members.
+        #[serde(default)]
+        pub assignees: Vec<String>,
+        /// For "comment": a template that makes the id of the workspace member whose comment it is.
+        pub author: Option<String>,
+        /// Writes of this process to one record within a minute that were caused by events of our
+        /// own token; one more pauses the action. Default 10.
+        pub loop_limit: Option<Count>,
+    }
+}
+
+action! {
     /// A line in the log.
     Log {
         /// The template of the line. Default: the event's type and ids.
@@ -131,6 +177,60 @@ pub enum Method {
     Patch,
     /// Remove something.
     Delete,
+}
+
+/// What an action writes to Attio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Create a record, or update the one that has the same value of `match`.
+    Record,
+    /// Update a record that is there.
+    Update,
+    /// Put a record on a list, or update its entry there.
+    Entry,
+    /// Write a note about a record.
+    Note,
+    /// Make a task about a record.
+    Task,
+    /// Comment on a record.
+    Comment,
+}
+
+/// What becomes of the values that a multi-value attribute has already.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Multiselect {
+    /// They go.
+    Replace,
+    /// They stay.
+    Add,
+}
+
+/// How a note's text is read.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NoteFormat {
+    /// As it is.
+    Plaintext,
+    /// As Markdown.
+    Markdown,
+}
+
+/// What an attribute gets.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a template, a number, true, false, or a list of these")]
+pub enum Given {
+    /// A template.
+    Template(String),
+    /// Yes or no.
+    Flag(bool),
+    /// A whole number.
+    Whole(i64),
+    /// Any other number.
+    Number(f64),
+    /// Several values.
+    Several(Vec<Given>),
 }
 
 /// When to try again: exponential back-off with full jitter.

@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use self::action::{Action, Http, Log, Method, Postgres, Retry, Slack};
+pub use self::action::{
+    Action, Attio as AttioAction, Form, Given, Http, Log, Method, Multiselect, NoteFormat,
+    Postgres, Retry, Slack,
+};
 use super::{
     secret::{Reference, ReferenceOrText},
     units::{Address, Count, Day, Frequency, Interval, Size, WebUrl},

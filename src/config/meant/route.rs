@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     name::{ActionName, RouteName},
-    routing::Condition,
+    routing::{Condition, Needs},
 };
 
 /// `[[routes]]`: which events go to which actions.
@@ -83,6 +83,14 @@ pub struct Debounce {
     pub wait: Duration,
     /// However many more come, one is sent when the first has waited so long. At least `wait`.
     pub longest: Duration,
+}
+
+impl Route {
+    /// What must be looked up before its condition can be evaluated.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        self.when.as_deref().map_or(Needs::default(), Condition::needs)
+    }
 }
 
 impl Name {

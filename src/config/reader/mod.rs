@@ -16,7 +16,7 @@ use super::{
 mod table;
 
 /// The kinds of action that the contract knows and this version does not.
-const LATER_KINDS: [&str; 8] = ["attio", "nats", "amqp", "kafka", "sqs", "sns", "s3", "redis"];
+const LATER_KINDS: [&str; 7] = ["nats", "amqp", "kafka", "sqs", "sns", "s3", "redis"];
 
 /// Reads the whole document; what is wrong goes to the report and is left at its default.
 #[must_use]
@@ -77,6 +77,11 @@ impl Reader<'_, '_> {
                 let retry = self.table(&place.key("retry"), &[]);
                 Some(file::Action::Postgres(file::Postgres { retry, ..postgres }))
             }
+            "attio" => {
+                let attio: file::AttioAction = self.table(place, &["kind", "retry"]);
+                let retry = self.table(&place.key("retry"), &[]);
+                Some(file::Action::Attio(file::AttioAction { retry, ..attio }))
+            }
             "log" => {
                 let log: file::Log = self.table(place, &["kind", "retry"]);
                 let retry = self.table(&place.key("retry"), &[]);
@@ -94,13 +99,13 @@ impl Reader<'_, '_> {
         let at = self.document.span_of(&place.key("kind"));
         let Some(kind) = self.document.value(&place.key("kind")) else {
             self.mask_all(place);
-            self.report.error(at, "an action needs a `kind`: http, slack, postgres or log");
+            self.report.error(at, "an action needs a `kind`: http, slack, postgres, attio or log");
             return None;
         };
         let kind = kind.get_ref().as_str().map(ToOwned::to_owned);
         if kind.is_none() {
             self.mask_all(place);
-            self.report.error(at, "`kind` must be a string: http, slack, postgres or log");
+            self.report.error(at, "`kind` must be a string: http, slack, postgres, attio or log");
         }
         kind
     }
@@ -109,12 +114,14 @@ impl Reader<'_, '_> {
         let at = self.document.span_of(&place.key("kind"));
         if LATER_KINDS.contains(&kind) {
             let message = format!("actions of kind `{kind}` are not in this version yet");
-            self.report.error(at, message).help("this version has http, slack, postgres and log");
+            self.report
+                .error(at, message)
+                .help("this version has http, slack, postgres, attio and log");
         } else {
             self.report
                 .error(at, format!("unknown kind of action `{kind}`"))
-                .help("this version has http, slack, postgres and log")
-                .suggest(suggest::nearest(kind, ["http", "slack", "postgres", "log"]));
+                .help("this version has http, slack, postgres, attio and log")
+                .suggest(suggest::nearest(kind, ["http", "slack", "postgres", "attio", "log"]));
         }
     }
 

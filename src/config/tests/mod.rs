@@ -3,6 +3,7 @@
 use super::*;
 
 mod actions;
+mod attio_actions;
 mod reading;
 mod routes;
 mod samples;

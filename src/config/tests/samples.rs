@@ -37,7 +37,13 @@ fn the_samples_are_right_without_a_warning() {
 
 #[test]
 fn there_is_an_example_for_each_pattern() {
-    assert_eq!(examples().len(), 4);
+    let patterns = ["closed-won-to-billing", "person-to-warehouse", "list-entry-to-slack"];
+    for pattern in patterns {
+        let text = sample(&format!("examples/{pattern}.toml"));
+        let route = &right(&text).routes[0];
+        assert_eq!(route.name.as_str(), pattern);
+        assert!(route.when.is_some(), "{pattern}");
+    }
 }
 
 #[test]
@@ -95,8 +101,8 @@ fn the_schema_refuses_other_keys_and_knows_each_kind() {
     assert_eq!(schema["additionalProperties"], false);
     let action = &schema["$defs"]["Action"]["oneOf"];
     let kinds: Vec<_> =
-        (0..4).map(|at| action[at]["properties"]["kind"]["const"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["http", "slack", "postgres", "log"]);
+        (0..5).map(|at| action[at]["properties"]["kind"]["const"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["http", "slack", "postgres", "attio", "log"]);
     assert_eq!(
         schema["$defs"]["Source"]["required"],
         serde_json::json!(["name", "path", "secrets"])

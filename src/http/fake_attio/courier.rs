@@ -124,6 +124,18 @@ impl Courier {
         self.end_holding(Delivery::Lost).len()
     }
 
+    /// Sends a message once more; whether there is one with this key.
+    pub(super) fn repeat(&self, desk: &Arc<Desk>, key: &str) -> bool {
+        let mut state = lock(&self.state);
+        let Some(place) = state.messages.iter().position(|message| message.key == key) else {
+            return false;
+        };
+        state.messages[place].delivery = Delivery::Open;
+        drop(state);
+        self.send(desk, place);
+        true
+    }
+
     fn end_holding(&self, become_of_them: Delivery) -> Vec<usize> {
         let mut state = lock(&self.state);
         state.is_holding = false;
@@ -230,7 +242,7 @@ impl Courier {
 
 impl State {
     fn target(&self, url: &str) -> Option<Url> {
-        let detour = self.detours.iter().find(|(from, _)| url.starts_with(from));
+        let detour = self.detours.iter().rev().find(|(from, _)| url.starts_with(from));
         let there = detour.map(|(from, to)| format!("{to}{}", &url[from.len()..]));
         Url::parse(there.as_deref().unwrap_or(url)).ok()
     }

@@ -67,6 +67,10 @@ pub const WORKSPACE: &str = "d8f0b774-099c-4cc3-8f24-f6b8ba57176a";
 pub const DEALS: &str = "57503590-1092-4cbb-9fc4-f253925f1244";
 /// The deal "Harbour crane retrofit – phase 2".
 pub const DEAL: &str = "04162223-4cbb-465a-9aa1-70815956f705";
+/// The deal "Tug fleet inspection", in progress.
+pub const TUG_DEAL: &str = "a5b8b63b-96c1-4dbb-bc5c-d8ecb622c0cb";
+/// The deal "Buoy telemetry pilot", a lead.
+pub const BUOY_DEAL: &str = "69ae43ed-14af-46df-b9bd-bf17f1cf0ae0";
 /// The attribute `stage` of deals.
 pub const DEAL_STAGE: &str = "847cf08e-d682-4090-983a-0d138cfb4d4e";
 /// The person Léonie Bäcker-Sørensen.

@@ -126,7 +126,8 @@ impl FakeAttio {
     }
 
     /// Messages to addresses that start with `from` go to `to` instead: so a webhook can have the
-    /// `https` address that Attio asks for. Messages leave this machine in no case.
+    /// `https` address that Attio asks for. The last one told counts, also for messages that are
+    /// on their way. Messages leave this machine in no case.
     pub fn detour(&self, from: &str, to: &str) {
         self.desk.courier.detour(from, to);
     }
@@ -152,6 +153,13 @@ impl FakeAttio {
     #[must_use]
     pub fn lose_messages(&self) -> usize {
         self.desk.courier.lose()
+    }
+
+    /// Sends a message once more, as Attio does when an answer was lost on its way; whether there
+    /// is one with this key.
+    #[must_use]
+    pub fn send_again(&self, key: &str) -> bool {
+        self.desk.courier.repeat(&self.desk, key)
     }
 
     /// Every event that ever happened, whether or not a webhook wanted it.

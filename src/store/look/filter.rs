@@ -99,7 +99,7 @@ impl State {
 /// have nothing for: messages know `from`, `to`, `source`, `status` and `error`; events all but
 /// `route`, `action`, `state`, `status` and `error`; deliveries all but `status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct Search {
     /// Arrived then or later; deliveries: were made then or later.
     pub from: Option<OffsetDateTime>,
     /// Arrived before that.
@@ -166,7 +166,7 @@ impl Range {
     }
 }
 
-impl Filter {
+impl Search {
     /// The ids that a page can hold.
     #[must_use]
     pub fn range(&self, page: &Page) -> Range {
@@ -263,9 +263,9 @@ mod tests {
     fn a_time_is_the_first_id_of_its_millisecond() {
         let id = Uuid::now_v7();
         let made = moment_of(id).unwrap();
-        let filter = Filter { from: Some(made), ..Filter::default() };
+        let filter = Search { from: Some(made), ..Search::default() };
         assert!(filter.range(&Page::first(1)).least <= id);
-        let filter = Filter { to: Some(made), ..Filter::default() };
+        let filter = Search { to: Some(made), ..Search::default() };
         assert!(filter.range(&Page::first(1)).before <= id);
     }
 
@@ -273,7 +273,7 @@ mod tests {
     fn a_page_ends_where_the_time_or_the_cursor_says_whichever_is_older() {
         let (older, newer) = (first_of(1_000), first_of(2_000));
         let to = moment_of(newer);
-        let filter = Filter { to, ..Filter::default() };
+        let filter = Search { to, ..Search::default() };
         let at = |before| filter.range(&Page { before: Some(before), limit: 1 }).before;
         assert_eq!((at(older), at(Uuid::max())), (older, newer));
     }

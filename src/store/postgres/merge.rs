@@ -6,7 +6,6 @@ use sqlx::{
     Connection as _, Row,
     postgres::{PgConnection, PgRow},
 };
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Lane;
@@ -93,9 +92,9 @@ WITH RECURSIVE chain AS (
     and_all_merged_into_them!(),
     "
 )
-SELECT e.type, e.attribute_id, min(m.received_at) AS since
+SELECT e.type, e.attribute_id, e.actor_type, e.actor_id, min(m.received_at) AS since
 FROM chain c JOIN events e ON e.id = c.event_id JOIN messages m ON m.id = e.message_id
-GROUP BY e.type, e.attribute_id ORDER BY min(c.seq)"
+GROUP BY e.type, e.attribute_id, e.actor_type, e.actor_id ORDER BY min(c.seq)"
 );
 
 /// A claimed delivery, and what it is decided by.
@@ -242,15 +241,18 @@ impl Mine {
 }
 
 async fn last(tx: &mut PgConnection, id: Uuid, ended: u64) -> Result<Merged, sqlx::Error> {
-    let rows: Vec<(Change, OffsetDateTime)> = sqlx::query(CHANGES)
+    let changes = sqlx::query(CHANGES)
         .bind(id)
         .try_map(|row: PgRow| {
-            let event_type = row.try_get("type")?;
-            let attribute_id = row.try_get("attribute_id")?;
-            Ok((Change { event_type, attribute_id }, row.try_get("since")?))
+            Ok(Change {
+                event_type: row.try_get("type")?,
+                attribute_id: row.try_get("attribute_id")?,
+                actor_type: row.try_get("actor_type")?,
+                actor_id: row.try_get("actor_id")?,
+                since: row.try_get("since")?,
+            })
         })
         .fetch_all(tx)
         .await?;
-    let since = rows.iter().map(|(_, since)| *since).min().ok_or(sqlx::Error::RowNotFound)?;
-    Ok(Merged::Last { changes: rows.into_iter().map(|(change, _)| change).collect(), since, ended })
+    Ok(Merged::Last { changes, ended })
 }

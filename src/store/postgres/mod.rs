@@ -3,7 +3,9 @@
 //! Hot paths own their connections (see `connection`), so that a pool's faults cannot reach them.
 //! The database's clock rules leases and due times.
 
+mod activity;
 mod connection;
+mod deliveries;
 mod kept;
 mod look;
 mod merge;
@@ -31,6 +33,7 @@ pub mod statements {
     pub const RELEASE_NEXT: &str = super::queue::RELEASE_NEXT;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const LOOK: [&str; 17] = super::look::statements::ALL;
+    pub const ACTIVITY: [(&str, usize); 4] = super::activity::STATEMENTS;
 
     /// What the lanes that run them have set.
     pub fn settings() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -74,6 +77,10 @@ impl Postgres {
 
     pub(super) async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
         setup::prepare(&self.options, migrate, self.allow_fsync_off).await
+    }
+
+    pub(super) async fn check(&self) -> Result<(SchemaStatus, Vec<&'static str>), StoreError> {
+        setup::check(&self.options, self.allow_fsync_off).await
     }
 
     pub(super) async fn schema_status(&self) -> Result<SchemaStatus, StoreError> {

@@ -21,6 +21,9 @@ const OLDEST: i32 = 130_000;
 /// A server that takes longer to tell its settings is away.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
+const TORN_PAGES: &str =
+    "Postgres runs with full_page_writes = off: safe only on storage that never tears a page";
+
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     let options = options
         .clone()
@@ -40,10 +43,20 @@ pub(super) async fn prepare(
     allow_fsync_off: bool,
 ) -> Result<(), StoreError> {
     let mut db = connect(options).await?;
-    timeout(CHECK_TIMEOUT, check_server(&mut db, allow_fsync_off))
-        .await
-        .map_err(|late| StoreError::Away(late.into()))??;
+    for remark in checked(&mut db, allow_fsync_off).await? {
+        warn!("{remark}");
+    }
     migrations::bring_up(Engine::Postgres, &mut db, migrate).await
+}
+
+/// The same without a change: which migrations are applied, and what should be known.
+pub(super) async fn check(
+    options: &PgConnectOptions,
+    allow_fsync_off: bool,
+) -> Result<(SchemaStatus, Vec<&'static str>), StoreError> {
+    let mut db = connect(options).await?;
+    let remarks = checked(&mut db, allow_fsync_off).await?;
+    Ok((migrations::status(Engine::Postgres, &mut db).await?, remarks))
 }
 
 pub(super) async fn schema_status(options: &PgConnectOptions) -> Result<SchemaStatus, StoreError> {
@@ -51,7 +64,20 @@ pub(super) async fn schema_status(options: &PgConnectOptions) -> Result<SchemaSt
     migrations::status(Engine::Postgres, &mut db).await
 }
 
-async fn check_server(db: &mut PgConnection, allow_fsync_off: bool) -> Result<(), StoreError> {
+async fn checked(
+    db: &mut PgConnection,
+    allow_fsync_off: bool,
+) -> Result<Vec<&'static str>, StoreError> {
+    timeout(CHECK_TIMEOUT, check_server(db, allow_fsync_off))
+        .await
+        .map_err(|late| StoreError::Away(late.into()))?
+}
+
+/// Remarks of a server that will do.
+async fn check_server(
+    db: &mut PgConnection,
+    allow_fsync_off: bool,
+) -> Result<Vec<&'static str>, StoreError> {
     let setting = async |db: &mut PgConnection, name: &'static str| {
         sqlx::query_scalar::<_, String>("SELECT current_setting($1)")
             .bind(name)
@@ -76,9 +102,7 @@ async fn check_server(db: &mut PgConnection, allow_fsync_off: bool) -> Result<()
         ));
     }
     if setting(db, "full_page_writes").await? == "off" {
-        warn!(
-            "Postgres runs with full_page_writes = off: safe only on storage that never tears a page"
-        );
+        return Ok(vec![TORN_PAGES]);
     }
-    Ok(())
+    Ok(Vec::new())
 }

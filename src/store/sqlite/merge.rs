@@ -6,7 +6,6 @@ use sqlx::{
     Row,
     sqlite::{SqliteConnection, SqliteRow},
 };
-use time::OffsetDateTime;
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{Lane, queue::moment};
@@ -88,9 +87,9 @@ WITH RECURSIVE chain AS (
     and_all_merged_into_them!(),
     "
 )
-SELECT e.type, e.attribute_id, min(m.received_at) AS since
+SELECT e.type, e.attribute_id, e.actor_type, e.actor_id, min(m.received_at) AS since
 FROM chain c CROSS JOIN events e ON e.id = c.event_id CROSS JOIN messages m ON m.id = e.message_id
-GROUP BY e.type, e.attribute_id ORDER BY min(c.seq)"
+GROUP BY e.type, e.attribute_id, e.actor_type, e.actor_id ORDER BY min(c.seq)"
 );
 
 /// A claimed delivery, and what it is decided by.
@@ -214,15 +213,18 @@ impl Mine {
 }
 
 async fn last(db: &mut SqliteConnection, id: Uuid, ended: u64) -> Result<Merged, sqlx::Error> {
-    let rows: Vec<(Change, OffsetDateTime)> = sqlx::query(CHANGES)
+    let changes = sqlx::query(CHANGES)
         .bind(id.hyphenated())
         .try_map(|row: SqliteRow| {
-            let event_type = row.try_get("type")?;
-            let attribute_id = row.try_get("attribute_id")?;
-            Ok((Change { event_type, attribute_id }, moment(row.try_get("since")?)?))
+            Ok(Change {
+                event_type: row.try_get("type")?,
+                attribute_id: row.try_get("attribute_id")?,
+                actor_type: row.try_get("actor_type")?,
+                actor_id: row.try_get("actor_id")?,
+                since: moment(row.try_get("since")?)?,
+            })
         })
         .fetch_all(db)
         .await?;
-    let since = rows.iter().map(|(_, since)| *since).min().ok_or(sqlx::Error::RowNotFound)?;
-    Ok(Merged::Last { changes: rows.into_iter().map(|(change, _)| change).collect(), since, ended })
+    Ok(Merged::Last { changes, ended })
 }

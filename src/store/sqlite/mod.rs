@@ -3,7 +3,9 @@
 //! It means what Postgres means; one conformance suite runs over both. One connection writes; the
 //! lanes take turns with it. SQLite's clock, in milliseconds, rules leases and due times.
 
+mod activity;
 mod connection;
+mod deliveries;
 mod kept;
 mod look;
 mod merge;
@@ -30,6 +32,7 @@ pub mod statements {
     pub const RELEASE_NEXT: &str = super::outcome::RELEASE_NEXT;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const LOOK: [&str; 17] = super::look::statements::ALL;
+    pub const ACTIVITY: [&str; 4] = super::activity::STATEMENTS;
 }
 
 /// A SQLite file.
@@ -70,6 +73,10 @@ impl Sqlite {
 
     pub(super) async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
         setup::prepare(&self.file, migrate).await
+    }
+
+    pub(super) async fn check(&self) -> Result<SchemaStatus, StoreError> {
+        setup::check(&self.file).await
     }
 
     pub(super) async fn schema_status(&self) -> Result<SchemaStatus, StoreError> {

@@ -38,6 +38,15 @@ pub(super) async fn schema_status(file: &Path) -> Result<SchemaStatus, StoreErro
     migrations::status(Engine::Sqlite, &mut db).await
 }
 
+/// What `prepare` makes sure of, without a change.
+pub(super) async fn check(file: &Path) -> Result<SchemaStatus, StoreError> {
+    let status = schema_status(file).await?;
+    // The library is the same for every file.
+    let mut db = SqliteConnection::connect("sqlite::memory:").await.map_err(classify)?;
+    check_library(&mut db).await?;
+    Ok(status)
+}
+
 async fn open_or_create(file: &Path) -> Result<SqliteConnection, StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(unusable(file, &error)),

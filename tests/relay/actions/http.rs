@@ -57,7 +57,7 @@ async fn the_body_holds_the_record_and_the_entry_where_they_were_looked_up() {
         let sink = Sink::answering("200 OK").await;
         let mut job = job();
         job.values = values.into();
-        let action = Action::build(&action(ActionKind::Http(http(&sink.url())))).unwrap();
+        let action = Action::build(&action(ActionKind::Http(http(&sink.url()))), None).unwrap();
         action.perform(&job).await.unwrap();
         let body = String::from_utf8(sink.only().body).unwrap();
         assert!(body.ends_with(expected), "{body}");
@@ -101,7 +101,7 @@ async fn method_headers_and_userinfo_are_the_configured_ones() {
 #[tokio::test]
 async fn attempts_share_a_connection() {
     let sink = Sink::with_body("200 OK", "thank you").await;
-    let action = Action::build(&action(ActionKind::Http(http(&sink.url())))).unwrap();
+    let action = Action::build(&action(ActionKind::Http(http(&sink.url()))), None).unwrap();
     for _ in 0..3 {
         action.perform(&job()).await.unwrap();
     }

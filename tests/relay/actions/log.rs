@@ -16,7 +16,7 @@ async fn log_line(text: Option<&str>) -> String {
         .finish();
     let guard = tracing::subscriber::set_default(subscriber);
     let log = LogAction { text: text.map(str::to_owned) };
-    let action = Action::build(&action(ActionKind::Log(log))).unwrap();
+    let action = Action::build(&action(ActionKind::Log(log)), None).unwrap();
     let json = br#"{"name":"a\nb\u001b[31m"}"#.as_slice().into();
     action.perform(&Job { json, ..job() }).await.unwrap();
     drop(guard);

@@ -9,6 +9,7 @@ use attio_relay::{
 use uuid::Uuid;
 
 mod answers;
+mod attio;
 mod guard;
 mod http;
 mod log;
@@ -81,7 +82,7 @@ fn job() -> Job {
 }
 
 async fn perform(action: &config::Action) -> Result<Done, ActionError> {
-    Action::build(action).unwrap().perform(&job()).await
+    Action::build(action, None).unwrap().perform(&job()).await
 }
 
 async fn perform_http(http: HttpAction) -> Result<Done, ActionError> {

@@ -81,7 +81,7 @@ async fn neither_password_nor_address_of_a_warehouse_is_kept() {
     let failure = retry(perform(&warehouse(url, "1")).await);
     assert!(!format!("{failure:?}").contains("canary"), "{failure:?}");
     for no_address in ["canary", "postgres://canary:canary@[canary/"] {
-        let problem = Action::build(&warehouse(no_address, "1")).err().unwrap();
+        let problem = Action::build(&warehouse(no_address, "1"), None).err().unwrap();
         assert!(!problem.to_string().contains("canary"), "{problem}");
     }
 }

@@ -58,7 +58,7 @@ async fn an_empty_value_that_was_to_be_put_in_order_is_nothing_to_send() {
         ActionKind::Slack(SlackAction { text: template.clone(), ..slack_post(&sink) }),
         ActionKind::Log(LogAction { text: Some(template.clone()) }),
     ] {
-        let result = Action::build(&action(kind)).unwrap().perform(&job).await;
+        let result = Action::build(&action(kind), None).unwrap().perform(&job).await;
         let Err(ActionError::Skipped(why)) = result else { panic!("not skipped: {result:?}") };
         assert!(why.ends_with("line 1, column 7: `record.value` is empty"), "{why}");
     }
@@ -75,5 +75,5 @@ fn what_cannot_be_used_is_reported_with_its_field() {
     let fields: Vec<_> = problems.iter().map(|(field, _)| *field).collect();
     assert_eq!(fields, ["method", "headers", "body"]);
     assert_eq!(problems[2].1, "line 1, column 4: there is no `recrd`; did you mean `record`?");
-    assert_eq!(Action::build(&config).err().unwrap().field, "method");
+    assert_eq!(Action::build(&config, None).err().unwrap().field, "method");
 }

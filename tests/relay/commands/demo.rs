@@ -2,8 +2,11 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
 };
+
+use attio_relay::http::fake_attio::{BUOY_DEAL, TOKEN};
 
 use super::program::{Folder, signal};
 
@@ -18,6 +21,11 @@ fn demo_once_delivers_everything_with_nothing_in_the_path() {
         "200 quarantined",
         "warehouse, try 2",
         "7 of 7 deliveries arrived",
+        "2 more were skipped",
+        "deal    Tug fleet inspection",
+        "value   12900.5 EUR",
+        "stage   Closed Won, before: In Progress",
+        "by      Ines Okafor",
         "/metrics",
     ] {
         assert!(run.out.contains(text), "{text} {run}");
@@ -55,4 +63,27 @@ fn demo_stays_up_for_further_messages_until_it_is_interrupted() {
     signal(&child, "INT");
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(fs::read_dir(folder.path("")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_deal_that_is_won_while_the_demo_stays_up_arrives_at_billing() {
+    let folder = Folder::empty();
+    let mut child = folder.spawn(&["demo"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let of_attio = |line: String| line.trim().strip_prefix("deals=").map(str::to_owned);
+    let deals = url::Url::parse(&lines.find_map(of_attio).unwrap()).unwrap();
+    assert!(lines.any(|line| line.contains("Ctrl-C ends the demo")));
+    let body = r#"{"data":{"values":{"stage":"Closed Won"}}}"#;
+    let request = format!(
+        "PATCH {}/{BUOY_DEAL} HTTP/1.1\r\nhost: attio\r\nauthorization: Bearer {TOKEN}\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        deals.path(),
+        body.len(),
+    );
+    let mut attio = TcpStream::connect(("127.0.0.1", deals.port().unwrap())).unwrap();
+    attio.write_all(request.as_bytes()).unwrap();
+    let arrived = "record.updated -> billing, attempt 1, answered 200: Buoy telemetry pilot";
+    assert!(lines.any(|line| line.contains(arrived)));
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

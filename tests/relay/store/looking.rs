@@ -3,7 +3,7 @@
 use attio_relay::{
     attio::event::Subject,
     store::{
-        Filter, Found, Lane, LaneKind, MessageStatus, NewDelivery, NewMessage, Page, State, Table,
+        Found, Lane, LaneKind, MessageStatus, NewDelivery, NewMessage, Page, Search, State, Table,
         Verdict,
     },
 };
@@ -44,7 +44,7 @@ fn about(record: &str, event_type: &str, deliveries: Vec<NewDelivery>) -> NewMes
     message
 }
 
-async fn found(lane: &mut Lane, table: Table, filter: Filter) -> Vec<Uuid> {
+async fn found(lane: &mut Lane, table: Table, filter: Search) -> Vec<Uuid> {
     let Found { ids, next, .. } = lane.find(table, &filter, &Page::first(10)).await.unwrap();
     assert_eq!(next, None);
     ids
@@ -67,11 +67,11 @@ async fn messages_are_found_by_source_status_and_reason(db: &TestDatabase) {
     lanes.record(accepted).await;
     lanes.record(aside).await;
     for (filter, expected) in [
-        (Filter::default(), vec![aside_id, accepted_id]),
-        (Filter { source: text("other"), ..Filter::default() }, vec![aside_id]),
-        (Filter { status: Some(MessageStatus::Accepted), ..Filter::default() }, vec![accepted_id]),
-        (Filter { error: text("KEY was"), ..Filter::default() }, vec![aside_id]),
-        (Filter { error: text("other words"), ..Filter::default() }, vec![]),
+        (Search::default(), vec![aside_id, accepted_id]),
+        (Search { source: text("other"), ..Search::default() }, vec![aside_id]),
+        (Search { status: Some(MessageStatus::Accepted), ..Search::default() }, vec![accepted_id]),
+        (Search { error: text("KEY was"), ..Search::default() }, vec![aside_id]),
+        (Search { error: text("other words"), ..Search::default() }, vec![]),
     ] {
         assert_eq!(found(&mut lane, Table::Messages, filter).await, expected);
     }
@@ -86,20 +86,20 @@ async fn events_are_found_by_what_they_are_about(db: &TestDatabase) {
     let (one_id, other_id) = (one.events[0].id, other.events[0].id);
     lanes.record(one).await;
     lanes.record(other).await;
-    let none = Filter::default;
+    let none = Search::default;
     for filter in [
-        Filter { event_type: text("list-entry.updated"), ..none() },
-        Filter { event_type: text("list-entry.*"), ..none() },
-        Filter { object: text("deals"), ..none() },
-        Filter { record: text("one"), ..none() },
-        Filter { list: text("pipeline"), ..none() },
-        Filter { entry: text("entry of one"), ..none() },
-        Filter { record: text("one"), source: text("crm"), ..none() },
+        Search { event_type: text("list-entry.updated"), ..none() },
+        Search { event_type: text("list-entry.*"), ..none() },
+        Search { object: text("deals"), ..none() },
+        Search { record: text("one"), ..none() },
+        Search { list: text("pipeline"), ..none() },
+        Search { entry: text("entry of one"), ..none() },
+        Search { record: text("one"), source: text("crm"), ..none() },
     ] {
         assert_eq!(found(&mut lane, Table::Events, filter.clone()).await, [one_id], "{filter:?}");
     }
     assert_eq!(found(&mut lane, Table::Events, none()).await, [other_id, one_id]);
-    let elsewhere = Filter { source: text("elsewhere"), ..none() };
+    let elsewhere = Search { source: text("elsewhere"), ..none() };
     assert_eq!(found(&mut lane, Table::Events, elsewhere).await, NONE);
 }
 
@@ -112,22 +112,22 @@ async fn deliveries_are_found_by_what_they_are_for_and_how_they_stand(db: &TestD
     lanes.record(about("two", "record.created", vec![slack])).await;
     let claimed = lanes.claim_soon(BILLING, LONG).await;
     lanes.finish(&[tried(&claimed, Verdict::Dead("refused".to_owned()), "refused")]).await;
-    let none = Filter::default;
+    let none = Search::default;
     for (filter, expected) in [
         (none(), vec![slack_id, billing_id]),
-        (Filter { route: text("deals-to-slack"), ..none() }, vec![slack_id]),
-        (Filter { action: text(BILLING), ..none() }, vec![billing_id]),
-        (Filter { state: Some(State::Dead), ..none() }, vec![billing_id]),
-        (Filter { state: Some(State::Dead), action: text("slack"), ..none() }, vec![]),
-        (Filter { state: Some(State::Open), ..none() }, vec![slack_id]),
-        (Filter { state: Some(State::Open), record: text("one"), ..none() }, vec![]),
-        (Filter { state: Some(State::Failing), ..none() }, vec![]),
-        (Filter { state: Some(State::Orphaned), ..none() }, vec![]),
-        (Filter { state: Some(State::Succeeded), ..none() }, vec![]),
-        (Filter { event_type: text("record.created"), ..none() }, vec![slack_id]),
-        (Filter { record: text("one"), ..none() }, vec![billing_id]),
-        (Filter { source: text("crm"), record: text("two"), ..none() }, vec![slack_id]),
-        (Filter { source: text("elsewhere"), ..none() }, vec![]),
+        (Search { route: text("deals-to-slack"), ..none() }, vec![slack_id]),
+        (Search { action: text(BILLING), ..none() }, vec![billing_id]),
+        (Search { state: Some(State::Dead), ..none() }, vec![billing_id]),
+        (Search { state: Some(State::Dead), action: text("slack"), ..none() }, vec![]),
+        (Search { state: Some(State::Open), ..none() }, vec![slack_id]),
+        (Search { state: Some(State::Open), record: text("one"), ..none() }, vec![]),
+        (Search { state: Some(State::Failing), ..none() }, vec![]),
+        (Search { state: Some(State::Orphaned), ..none() }, vec![]),
+        (Search { state: Some(State::Succeeded), ..none() }, vec![]),
+        (Search { event_type: text("record.created"), ..none() }, vec![slack_id]),
+        (Search { record: text("one"), ..none() }, vec![billing_id]),
+        (Search { source: text("crm"), record: text("two"), ..none() }, vec![slack_id]),
+        (Search { source: text("elsewhere"), ..none() }, vec![]),
     ] {
         let ids = found(&mut lane, Table::Deliveries, filter.clone()).await;
         assert_eq!(ids, expected, "{filter:?}");
@@ -141,10 +141,10 @@ async fn deliveries_are_found_by_what_went_wrong(db: &TestDatabase) {
     let mut failed = retry_now(&claimed);
     failed.attempt.as_mut().unwrap().error = text("Connection refused by the bank");
     lanes.finish(&[failed]).await;
-    let with = |error| Filter { error: text(error), ..Filter::default() };
+    let with = |error| Search { error: text(error), ..Search::default() };
     assert_eq!(found(&mut lane, Table::Deliveries, with("connection REFUSED")).await, ids);
     assert_eq!(found(&mut lane, Table::Deliveries, with("refused by mistake")).await, NONE);
-    let failing = Filter { state: Some(State::Failing), ..with("bank") };
+    let failing = Search { state: Some(State::Failing), ..with("bank") };
     assert_eq!(found(&mut lane, Table::Deliveries, failing).await, ids);
 }
 
@@ -152,7 +152,7 @@ async fn a_time_bounds_a_list_on_both_sides(db: &TestDatabase) {
     let (_, mut lane) = reader(db).await;
     db.run(&filled(db.engine, 3)).await.unwrap();
     let at = |milli| Some(first_moment() + time::Duration::milliseconds(milli));
-    let between = Filter { from: at(2), to: at(3), ..Filter::default() };
+    let between = Search { from: at(2), to: at(3), ..Search::default() };
     for table in [Table::Messages, Table::Events, Table::Deliveries] {
         let ids = found(&mut lane, table, between.clone()).await;
         assert_eq!(ids.len(), 1);
@@ -168,7 +168,7 @@ async fn pages_repeat_and_lose_nothing_while_new_ones_come(db: &TestDatabase) {
     let there = db.all_texts("SELECT CAST(id AS text) FROM deliveries ORDER BY id DESC").await;
     let (mut page, mut seen) = (Page::first(4), Vec::new());
     loop {
-        let listed = lane.find(Table::Deliveries, &Filter::default(), &page).await.unwrap();
+        let listed = lane.find(Table::Deliveries, &Search::default(), &page).await.unwrap();
         seen.extend(listed.ids.iter().map(ToString::to_string));
         lanes.record(message(&format!("new {}", seen.len()), vec![delivery(BILLING)])).await;
         page.before = listed.next;
@@ -183,9 +183,9 @@ async fn a_search_breaks_off_and_says_how_far_it_came(db: &TestDatabase) {
     let (_, mut lane) = reader(db).await;
     db.run(&filled(db.engine, 30_000)).await.unwrap();
     for (table, filter) in [
-        (Table::Messages, Filter { source: text("rare"), ..Filter::default() }),
-        (Table::Events, Filter { record: text("rare"), ..Filter::default() }),
-        (Table::Deliveries, Filter { record: text("rare"), ..Filter::default() }),
+        (Table::Messages, Search { source: text("rare"), ..Search::default() }),
+        (Table::Events, Search { record: text("rare"), ..Search::default() }),
+        (Table::Deliveries, Search { record: text("rare"), ..Search::default() }),
     ] {
         let (mut page, mut ids, mut times) = (Page::first(10), Vec::new(), Vec::new());
         loop {
@@ -206,7 +206,7 @@ async fn dead_and_open_ones_are_found_at_once_however_old(db: &TestDatabase) {
     let (_, mut lane) = reader(db).await;
     db.run(&filled(db.engine, 30_000)).await.unwrap();
     for (state, number) in [(State::Dead, 2), (State::Open, 3)] {
-        let filter = Filter { state: Some(state), ..Filter::default() };
+        let filter = Search { state: Some(state), ..Search::default() };
         let found = lane.find(Table::Deliveries, &filter, &Page::first(10)).await.unwrap();
         assert_eq!((found.ids.len(), found.searched_back_to), (1, None), "{state:?}");
         assert!(found.ids[0].to_string().ends_with(&number.to_string()), "{found:?}");

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use attio_relay::store::{
-    Filter, LaneKind, MessageStatus, Page, State, Table, postgres_statements, sqlite_statements,
+    LaneKind, MessageStatus, Page, Search, State, Table, postgres_statements, sqlite_statements,
 };
 
 use super::{
@@ -130,32 +130,32 @@ async fn every_list_of_a_million_events_answers_within_100_ms() {
     }
 }
 
-fn questions() -> Vec<(Table, Filter)> {
-    let none = Filter::default;
+fn questions() -> Vec<(Table, Search)> {
+    let none = Search::default;
     let text = |text: &str| Some(text.to_owned());
     let middle = Some(first_moment() + time::Duration::seconds(500));
     let both = [
         none(),
-        Filter { from: middle, ..none() },
-        Filter { to: middle, ..none() },
-        Filter { source: text("rare"), ..none() },
-        Filter { event_type: text("list-entry.*"), ..none() },
-        Filter { record: text("rare"), ..none() },
-        Filter { object: text("rare"), source: text("crm"), ..none() },
+        Search { from: middle, ..none() },
+        Search { to: middle, ..none() },
+        Search { source: text("rare"), ..none() },
+        Search { event_type: text("list-entry.*"), ..none() },
+        Search { record: text("rare"), ..none() },
+        Search { object: text("rare"), source: text("crm"), ..none() },
     ];
     let of_deliveries = [
-        Filter { route: text("rare"), ..none() },
-        Filter { action: text("rare"), ..none() },
-        Filter { error: text("rare"), ..none() },
-        Filter { state: Some(State::Dead), ..none() },
-        Filter { state: Some(State::Open), ..none() },
-        Filter { state: Some(State::Failing), error: text("rare"), ..none() },
-        Filter { state: Some(State::Skipped), ..none() },
-        Filter { action: text("billing"), state: Some(State::Succeeded), ..none() },
+        Search { route: text("rare"), ..none() },
+        Search { action: text("rare"), ..none() },
+        Search { error: text("rare"), ..none() },
+        Search { state: Some(State::Dead), ..none() },
+        Search { state: Some(State::Open), ..none() },
+        Search { state: Some(State::Failing), error: text("rare"), ..none() },
+        Search { state: Some(State::Skipped), ..none() },
+        Search { action: text("billing"), state: Some(State::Succeeded), ..none() },
     ];
     let of_messages = [
-        Filter { status: Some(MessageStatus::Quarantined), ..none() },
-        Filter { error: text("rare"), ..none() },
+        Search { status: Some(MessageStatus::Quarantined), ..none() },
+        Search { error: text("rare"), ..none() },
     ];
     let events = both.clone().map(|filter| (Table::Events, filter));
     let deliveries = both.into_iter().chain(of_deliveries).map(|it| (Table::Deliveries, it));

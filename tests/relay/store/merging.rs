@@ -131,19 +131,23 @@ async fn a_delivery_that_waits_is_due_after_its_wait(db: &TestDatabase) {
 async fn the_last_one_goes_with_all_that_changed(db: &TestDatabase) {
     let mut it = Waiting::of(db).await;
     let first = change("stage", Duration::from_secs(9), waiting(DEAL));
-    let since = first.received_at;
+    let amount = change("amount", Duration::from_secs(8), waiting(DEAL));
+    let (since_stage, since_amount) = (first.received_at, amount.received_at);
     let first = it.arrived(first).await;
-    it.changed("amount", Duration::from_secs(8)).await;
+    it.arrived(amount).await;
     let last = it.changed("stage", Duration::from_secs(7)).await;
     let first = it.claim(db, first).await;
     it.end_merged(&first).await;
     let last = it.claim(db, last).await;
-    let change = |attribute: &str| Change {
+    let change = |attribute: &str, since| Change {
         event_type: "record.updated".to_owned(),
         attribute_id: Some(attribute.to_owned()),
+        actor_type: None,
+        actor_id: None,
+        since,
     };
-    let changes = vec![change("stage"), change("amount")];
-    assert_eq!(it.merge(&last).await, Merged::Last { changes, since, ended: 0 });
+    let changes = vec![change("stage", since_stage), change("amount", since_amount)];
+    assert_eq!(it.merge(&last).await, Merged::Last { changes, ended: 0 });
     it.finish(tried(&last, Verdict::Succeeded, "succeeded")).await;
     assert_eq!(states(db).await, ["skipped", "skipped", "succeeded"]);
     assert!(it.lanes.claim(BILLING, 9).await.is_empty());

@@ -1,6 +1,8 @@
 //! What a store means: each behaviour is written once and must hold on both engines.
 
+mod activity;
 mod claiming;
+mod deliveries;
 mod finishing;
 mod kept;
 mod looking;

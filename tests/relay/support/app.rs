@@ -5,7 +5,7 @@ use std::time::Duration;
 use attio_relay::{
     action::Action,
     app::{self, Failure, Running},
-    config::{self, Outside},
+    config::{self, Config, Outside},
     shutdown::Stop,
 };
 
@@ -44,10 +44,20 @@ impl TestApp {
         let outside = Outside { env: &environment, templates: &Action::check };
         let (config, _warnings) = config::parse(toml, "relay.toml", &outside)
             .unwrap_or_else(|problems| panic!("{}\n{toml}", problems.render(false)));
+        Self::run(config).await
+    }
+
+    /// Starts the program with a configuration that was read.
+    pub async fn run(config: Config) -> Self {
         let running = app::start(config, Stop::new()).await.unwrap();
         let client = Client::new(running.public);
         let admin = Client::new(running.admin);
         Self { client, admin, running }
+    }
+
+    /// Where the public door is.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.running.public
     }
 
     /// Sends a message to the public door.
@@ -73,6 +83,11 @@ impl TestApp {
     /// A connection to the public door, to be spoken over byte by byte.
     pub async fn connect(&self) -> Connection {
         Connection::open(self.running.public).await
+    }
+
+    /// Where the public door is.
+    pub fn public(&self) -> std::net::SocketAddr {
+        self.running.public
     }
 
     /// What `/metrics` says.

@@ -52,7 +52,7 @@ pub struct Relay {
     pub public: SocketAddr,
     /// Its private listener.
     pub admin: SocketAddr,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Setup {
@@ -161,7 +161,7 @@ impl Relay {
         let log = Arc::default();
         let reader = Some(keep(child.stderr.take().expect("it is piped"), &log));
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { child, log, reader, public: nowhere, admin: nowhere, _home: home }
+        Self { child, log, reader, public: nowhere, admin: nowhere, home }
     }
 
     fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
@@ -211,6 +211,16 @@ impl Relay {
     /// Asks it to stop.
     pub fn terminate(&self) {
         self.signal("TERM");
+    }
+
+    /// Writes another configuration over the one that it runs with.
+    pub fn rewrite(&self, setup: &Setup) {
+        std::fs::write(self.home.path().join("relay.toml"), setup.toml()).unwrap();
+    }
+
+    /// Tells it to read its configuration again.
+    pub fn hang_up(&self) {
+        self.signal("HUP");
     }
 
     /// Stops it in its tracks.

@@ -16,7 +16,7 @@ use super::{
     queue::{json, moment},
 };
 use crate::store::{
-    AttemptRow, DeliveryRow, EventRow, Filter, MessageRow, MessageStatus, Range, State, StoreError,
+    AttemptRow, DeliveryRow, EventRow, MessageRow, MessageStatus, Range, Search, State, StoreError,
     count,
     look::{MOST_OPEN, Table, Way, born_with, row_readers, starts_with},
 };
@@ -74,7 +74,7 @@ impl Lane {
         &mut self,
         table: Table,
         way: Way,
-        filter: &Filter,
+        filter: &Search,
         range: Range,
         limit: usize,
     ) -> Result<Vec<Uuid>, StoreError> {

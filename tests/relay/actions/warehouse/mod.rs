@@ -27,7 +27,7 @@ impl Warehouse {
 
     /// An action for `public.people`.
     fn action(&self, columns: &[(&str, &str)], key: &[&str]) -> Action {
-        Action::build(&self.config(columns, key)).unwrap()
+        Action::build(&self.config(columns, key), None).unwrap()
     }
 
     fn config(&self, columns: &[(&str, &str)], key: &[&str]) -> config::Action {
@@ -49,7 +49,7 @@ impl Warehouse {
 /// An action for a table of a cluster of the test's own, with a short deadline.
 fn action_on(cluster: &Cluster, columns: &[(&str, &str)]) -> Action {
     let config = config_for(&cluster.url(), "people", columns, &[]);
-    Action::build(&config::Action { timeout: Duration::from_secs(2), ..config }).unwrap()
+    Action::build(&config::Action { timeout: Duration::from_secs(2), ..config }, None).unwrap()
 }
 
 fn config_for(url: &str, table: &str, columns: &[(&str, &str)], key: &[&str]) -> config::Action {

@@ -34,7 +34,8 @@ async fn every_key_makes_a_row_of_its_own() {
 async fn no_more_connections_are_made_than_the_action_may_have_attempts() {
     let warehouse = Warehouse::with("CREATE TABLE people (id text)").await;
     let config = warehouse.config(&[("id", "{{ event.id }}")], &[]);
-    let action = attio_relay::action::Action::build(&config::Action { concurrency: 2, ..config });
+    let action =
+        attio_relay::action::Action::build(&config::Action { concurrency: 2, ..config }, None);
     let action = action.unwrap();
     let event = json!({"id": "r1"});
     join_all((0..20).map(|_| perform(&action, &event))).await;

@@ -151,7 +151,7 @@ async fn a_missing_right_is_a_retry_that_says_what_to_run() {
         )
         .await;
     let url = cluster.url().replace("postgres@", "writer@");
-    let action = Action::build(&config_for(&url, "people", &ID, &[])).unwrap();
+    let action = Action::build(&config_for(&url, "people", &ID, &[]), None).unwrap();
     let job = about(&json!({"id": "r1"}));
     let failure = retry(action.perform(&job).await);
     let ddl = "let somebody run: CREATE TABLE IF NOT EXISTS \"public\".\"attio_relay_deliveries\" \

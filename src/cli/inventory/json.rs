@@ -1,0 +1,67 @@
+//! The inventory for programs. Figures that are unknown are null, and `figures_known` says so.
+
+use serde_json::{Value, json};
+use time::Date;
+
+use super::text::moment;
+use crate::inventory::{COUNTED_DAYS, Entry, Figures, Inventory, Reads, Review};
+
+pub(super) fn render(inventory: &Inventory) -> String {
+    let value = json!({
+        "counted_days": COUNTED_DAYS,
+        "figures_known": inventory.entries.iter().all(|entry| entry.figures.is_some()),
+        "entries": inventory.entries.iter().map(entry).collect::<Vec<_>>(),
+    });
+    format!("{value:#}\n")
+}
+
+fn entry(entry: &Entry) -> Value {
+    let day = |of: fn(Review) -> Option<Date>| entry.review.and_then(of).map(|day| day.to_string());
+    let figures = entry.figures.as_ref();
+    json!({
+        "kind": entry.kind.as_str(),
+        "name": entry.name,
+        "reads": reads(&entry.reads),
+        "writes": entry.writes,
+        "scopes": entry.scopes,
+        "secrets": entry.secrets,
+        "owner": entry.owner,
+        "purpose": entry.purpose,
+        "last_reviewed": day(Review::reviewed),
+        "next_review": day(Review::next),
+        "last_success": figures.and_then(Figures::last_success).map(moment),
+        "last_failure": figures.and_then(Figures::last_failure).map(moment),
+        "counts": figures.map(counts),
+        "findings": entry.findings(),
+    })
+}
+
+fn reads(reads: &Reads) -> Value {
+    match reads {
+        Reads::Messages { path } => json!({"path": path}),
+        Reads::Events { types, object, list, attributes, looked_up, reconcile } => json!({
+            "events": types,
+            "object": object,
+            "list": list,
+            "changed": attributes,
+            "looked_up": looked_up,
+            "reconcile": reconcile,
+        }),
+        Reads::Deliveries { routes, looked_up, alerts } => {
+            json!({"routes": routes, "looked_up": looked_up, "alerts": alerts})
+        }
+    }
+}
+
+fn counts(figures: &Figures) -> Value {
+    match figures {
+        Figures::Messages(of) => json!({"accepted": of.accepted, "quarantined": of.quarantined}),
+        Figures::Deliveries(of) => json!({
+            "succeeded": of.succeeded,
+            "skipped": of.skipped,
+            "dead": of.dead,
+            "discarded": of.discarded,
+            "open": of.open,
+        }),
+    }
+}

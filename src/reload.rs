@@ -1,0 +1,211 @@
+//! Taking over a changed configuration: as a whole or not at all, without a restart.
+//!
+//! Routes, actions, sources and alerts change while the program runs; what else is in the file
+//! waits for a restart, and says so. Everything that can be wrong is found before anything changes.
+//! Accepted race: a message planned by the old routes a moment before may be committed a moment
+//! after; its deliveries go where they were planned to go, or wait until their action comes back.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    config::{self, Config, Outside},
+    dispatch::Dispatch,
+    enrich::Enrich,
+    http::Door,
+    routing::{self, RouteTable},
+    telemetry::Metrics,
+};
+
+/// The files are looked at so often: a change takes effect within two seconds.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Sections that are read at the start only.
+const AT_START: [&str; 5] = ["server", "store", "attio", "worker", "reconcile"];
+
+/// Which configuration is in effect. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Standing(Arc<Mutex<(u64, String)>>);
+
+/// Where the configuration comes from, and who is told to read it again.
+#[derive(Clone)]
+pub struct Origin {
+    /// The file.
+    pub path: PathBuf,
+    /// What lies outside of it.
+    pub outside: Outside<'static>,
+}
+
+/// Everything that a changed configuration changes.
+pub(crate) struct Parts {
+    pub(crate) routes: routing::Shared,
+    pub(crate) dispatch: Dispatch,
+    pub(crate) enrich: Enrich,
+    pub(crate) door: Arc<Door>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) standing: Standing,
+}
+
+impl Standing {
+    /// How many configurations took effect, the first included, and the start of the hash of what
+    /// was read for the last.
+    #[must_use]
+    pub fn current(&self) -> (u64, String) {
+        self.0.lock().expect("no one panics while holding it").clone()
+    }
+
+    fn next(&self, seen: &Seen, metrics: &Metrics) -> u64 {
+        let mut standing = self.0.lock().expect("no one panics while holding it");
+        *standing = (standing.0 + 1, hex::encode(&seen.hash[..6]));
+        #[expect(clippy::cast_precision_loss, reason = "counts reloads")]
+        metrics.config_generation.with([]).set(standing.0 as f64);
+        let start = seen.hash[..6].iter().fold(0.0, |sum, byte| sum * 256.0 + f64::from(*byte));
+        metrics.config_fingerprint.with([]).set(start);
+        standing.0
+    }
+}
+
+/// What was read: the file, and every file that it names a secret by.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Seen {
+    hash: [u8; 32],
+    sections: toml::Table,
+}
+
+impl Seen {
+    /// Reads all of them. What cannot be read counts as empty: the checks say what is wrong.
+    fn look(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let sections: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let mut hash = Sha256::new().chain_update(&text);
+        for file in files(&toml::Value::Table(sections.clone())) {
+            hash.update([0]);
+            hash.update(std::fs::read(file).unwrap_or_default());
+        }
+        Self { hash: hash.finalize().into(), sections }
+    }
+
+    /// Sections that were read at the start and are others now.
+    fn waiting(&self, started: &Self) -> Vec<&'static str> {
+        let differs =
+            |section: &&str| self.sections.get(*section) != started.sections.get(*section);
+        AT_START.into_iter().filter(differs).collect()
+    }
+}
+
+/// The configuration that the program starts with, as the first one in effect.
+pub(crate) fn first(origin: Option<&Origin>, metrics: &Metrics) -> (Standing, Seen) {
+    let standing = Standing::default();
+    let seen = origin.map(|origin| Seen::look(&origin.path)).unwrap_or_default();
+    standing.next(&seen, metrics);
+    (standing, seen)
+}
+
+/// The files that secrets are kept in, in the order of the configuration.
+fn files(value: &toml::Value) -> Vec<PathBuf> {
+    match value {
+        toml::Value::String(text) => {
+            text.strip_prefix("file:").map(PathBuf::from).into_iter().collect()
+        }
+        toml::Value::Array(items) => items.iter().flat_map(files).collect(),
+        toml::Value::Table(table) => table.values().flat_map(files).collect(),
+        _ => Vec::new(),
+    }
+}
+
+impl Parts {
+    /// Looks for changes until `stop`, and whenever told to.
+    pub(crate) async fn watch(
+        self,
+        origin: Origin,
+        started: Seen,
+        told: Arc<Notify>,
+        stop: CancellationToken,
+    ) {
+        let mut seen = started.clone();
+        loop {
+            let is_told = tokio::select! {
+                () = tokio::time::sleep(LOOK) => false,
+                () = told.notified() => true,
+                () = stop.cancelled() => return,
+            };
+            let now = Seen::look(&origin.path);
+            if now == seen && !is_told {
+                continue;
+            }
+            self.reload(&origin, &now, &started);
+            seen = now;
+        }
+    }
+
+    fn reload(&self, origin: &Origin, now: &Seen, started: &Seen) {
+        let result = match config::load(&origin.path, &origin.outside) {
+            Ok((config, _warnings)) => self.change(&config),
+            Err(problems) => Err(problems.to_string()),
+        };
+        match result {
+            Ok(()) => {
+                self.metrics.config_reload.with(["ok"]).increment(1);
+                let generation = self.standing.next(now, &self.metrics);
+                info!(generation, "the changed configuration is in effect");
+                let waiting = now.waiting(started);
+                if !waiting.is_empty() {
+                    warn!(
+                        sections = waiting.join(", "),
+                        "these sections changed too; they need a restart"
+                    );
+                }
+            }
+            Err(problems) => {
+                self.metrics.config_reload.with(["failed"]).increment(1);
+                error!(%problems, "the changed configuration cannot be used; the old one stays in effect");
+            }
+        }
+    }
+
+    /// All of it, once nothing can go wrong any more.
+    fn change(&self, config: &Config) -> Result<(), String> {
+        let built = self.dispatch.build(&config.actions);
+        let built = built.map_err(|error| format!("an action cannot be built: {error}"))?;
+        self.enrich.change(config);
+        self.dispatch.change(built, &config.actions);
+        self.routes.replace(RouteTable::new(&config.routes));
+        self.dispatch.routes_changed();
+        self.door.change(&config.sources);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_files_and_sections_of_the_start_are_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, secret) = (folder.path().join("relay.toml"), folder.path().join("secret"));
+        let write = |listen: &str| {
+            let secret = secret.display();
+            let text = format!(
+                "[server]\nlisten = \"{listen}\"\n[[sources]]\nsecrets = [\"file:{secret}\"]\n"
+            );
+            std::fs::write(&path, text).unwrap();
+            Seen::look(&path)
+        };
+        let started = write("127.0.0.1:1");
+        assert_eq!(write("127.0.0.1:1"), started);
+        std::fs::write(&secret, "new").unwrap();
+        let rotated = write("127.0.0.1:1");
+        assert_ne!(rotated, started);
+        assert!(rotated.waiting(&started).is_empty());
+        assert_eq!(write("127.0.0.1:2").waiting(&started), ["server"]);
+    }
+}

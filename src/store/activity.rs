@@ -1,0 +1,131 @@
+//! What became of messages and deliveries of late, for whoever looks after them.
+//!
+//! Ids of messages and deliveries start with the moment they were made at, so a time is a range of
+//! the primary key and needs no index of its own, which the way in would have to pay for. The
+//! price: every row of the time is read, two seconds for a million of each table, by a connection
+//! that blocks nobody.
+
+use std::{cmp::max, collections::BTreeMap};
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Lane, StoreError};
+
+/// From when on what is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// What arrived before is not looked at, but for what is open.
+    pub oldest: OffsetDateTime,
+    /// What arrived before is not counted, but may be the last that succeeded or failed. Not before
+    /// `oldest`.
+    pub counted_since: OffsetDateTime,
+}
+
+/// What became of messages and deliveries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// For each source that got any.
+    pub sources: Vec<SourceActivity>,
+    /// For each route and action that have any, configured or not; by name.
+    pub deliveries: Vec<RouteActivity>,
+}
+
+/// The messages of one source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceActivity {
+    /// Its name as it stands in the rows.
+    pub source: String,
+    /// Messages that were accepted.
+    pub accepted: u64,
+    /// Messages that were kept aside.
+    pub quarantined: u64,
+    /// When the last one was accepted.
+    pub last_accepted: Option<OffsetDateTime>,
+    /// When the last one was kept aside.
+    pub last_quarantined: Option<OffsetDateTime>,
+}
+
+/// The deliveries of one route to one action.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RouteActivity {
+    /// The route's name as it stands in the rows.
+    pub route: String,
+    /// The action's name as it stands in the rows.
+    pub action: String,
+    /// Ended well.
+    pub succeeded: u64,
+    /// Ended because the route did not want them after all.
+    pub skipped: u64,
+    /// Ended without success.
+    pub dead: u64,
+    /// Ended by a person.
+    pub discarded: u64,
+    /// Not ended, however old.
+    pub open: u64,
+    /// When one succeeded last.
+    pub last_success: Option<OffsetDateTime>,
+    /// When an attempt failed or a delivery ended dead last.
+    pub last_failure: Option<OffsetDateTime>,
+}
+
+impl RouteActivity {
+    /// Counts the other's too, and keeps the last of both.
+    pub fn add(&mut self, other: &Self) {
+        self.succeeded += other.succeeded;
+        self.skipped += other.skipped;
+        self.dead += other.dead;
+        self.discarded += other.discarded;
+        self.open += other.open;
+        self.last_success = max(self.last_success, other.last_success);
+        self.last_failure = max(self.last_failure, other.last_failure);
+    }
+}
+
+impl Lane {
+    /// What became of messages and deliveries. Several questions, each answered for a moment of its
+    /// own: what happens between them may be in one figure and not in another.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn activity(&mut self, span: Span) -> Result<Activity, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.activity(span).await,
+            Self::Sqlite(lane) => lane.activity(span).await,
+        }
+    }
+}
+
+/// Below every id that was made at the moment or later, above every earlier one.
+pub(super) fn first_id(moment: OffsetDateTime) -> Uuid {
+    let millis = moment.unix_timestamp_nanos() / 1_000_000;
+    Uuid::from_u128(u128::try_from(millis).unwrap_or_default() << 80)
+}
+
+/// The answers that are asked for apart, as one row for each route and action.
+pub(super) fn joined(answers: impl IntoIterator<Item = RouteActivity>) -> Vec<RouteActivity> {
+    let mut joined = BTreeMap::<(String, String), RouteActivity>::new();
+    for one in answers {
+        let key = (one.route.clone(), one.action.clone());
+        joined.entry(key).and_modify(|all| all.add(&one)).or_insert(one);
+    }
+    joined.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_parts_the_ids_made_before_from_those_made_since() {
+        let at = |millis: u64| {
+            let seconds = 1_800_000_000 + millis / 1000;
+            let nanos = u32::try_from(millis % 1000).unwrap() * 1_000_000;
+            uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)
+        };
+        let moment = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+        let first = first_id(moment + time::Duration::milliseconds(7));
+        assert!(Uuid::new_v7(at(6)) < first && first < Uuid::new_v7(at(7)));
+        assert!(Uuid::new_v7(at(6)).to_string() < first.to_string());
+    }
+}

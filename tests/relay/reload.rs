@@ -1,0 +1,149 @@
+//! A changed configuration is taken over as a whole or not at all, without a restart.
+
+use std::time::Duration;
+
+use crate::{
+    faults::wire,
+    support::{
+        client::{Client, SECRET},
+        cluster::eventually,
+        database::TestDatabase,
+        message::Message,
+        process::{Relay, Setup},
+        sink::{Reply, Sink, route},
+    },
+};
+
+/// Longer than it takes on a busy machine; what must hold is counted.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A relay on SQLite whose one route leads to the action of that name.
+struct Changing {
+    _database: TestDatabase,
+    sink: Sink,
+    setup: Setup,
+    relay: Relay,
+}
+
+impl Changing {
+    async fn start() -> Self {
+        let (database, sink) = (TestDatabase::sqlite(), Sink::start().await);
+        let mut setup = Setup::new(database.url(), sink.address);
+        setup.routing = Some(leading_to(&sink, "first"));
+        let relay = Relay::spawn(&setup).await;
+        Self { _database: database, sink, setup, relay }
+    }
+
+    /// Changes the file, and waits until it was read.
+    async fn change(&mut self, routing: String) {
+        self.setup.routing = Some(routing);
+        let before = self.reloads().await;
+        self.relay.rewrite(&self.setup);
+        eventually("the file is read again", PATIENCE, async || self.reloads().await > before)
+            .await;
+    }
+
+    async fn generation(&self) -> String {
+        self.relay.metric("attio_relay_config_generation").await.to_string()
+    }
+
+    async fn reloads(&self) -> f64 {
+        self.relay.metric("attio_relay_config_reload_total").await
+    }
+
+    async fn send(&self) {
+        let message = Message::event("record.created");
+        Client::new(self.relay.public).post(&message).await.assert_accepted();
+    }
+}
+
+fn leading_to(sink: &Sink, action: &str) -> String {
+    sink.action(action, "") + &route("all", r#"on = ["*"]"#, &[action])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_route_is_in_effect_without_a_restart_and_says_so() {
+    let mut it = Changing::start().await;
+    it.send().await;
+    it.sink.wait_until_received_by("first", 1).await;
+    let verbose = wire::get(it.relay.admin, "/readyz?verbose").await.unwrap().body;
+    assert!(verbose.contains(r#""generation":1,"fingerprint":""#), "{verbose}");
+
+    it.change(leading_to(&it.sink, "second")).await;
+    it.send().await;
+    it.sink.wait_until_received_by("second", 1).await;
+    assert_eq!(it.sink.received_by("first").len(), 1);
+    assert_eq!(it.generation().await, "2");
+    let later = wire::get(it.relay.admin, "/readyz?verbose").await.unwrap().body;
+    assert!(later.contains(r#""generation":2"#) && later != verbose, "{later}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_file_changes_nothing_and_is_told_of() {
+    let mut it = Changing::start().await;
+    it.change(leading_to(&it.sink, "second").replace("to = [", "to = [\"nobody\", ")).await;
+    it.send().await;
+    it.sink.wait_until_received_by("first", 1).await;
+    assert!(it.sink.received_by("second").is_empty());
+    assert_eq!(it.generation().await, "1");
+    assert!(it.relay.said().contains("the old one stays in effect"));
+    assert!(!it.relay.said().contains(SECRET));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_whose_route_and_action_go_waits_until_they_come_back() {
+    let mut it = Changing::start().await;
+    it.sink.always(Reply::Status(503));
+    it.send().await;
+    it.sink.wait_until_received_by("first", 1).await;
+    it.change(leading_to(&it.sink, "second")).await;
+    it.sink.always(Reply::Status(200));
+    let taken = it.sink.taken().len();
+    it.send().await;
+    it.sink.wait_until_taken(taken + 1).await;
+
+    it.change(leading_to(&it.sink, "first")).await;
+    it.sink
+        .wait_until("the one that waited goes on", |all| {
+            all.iter().filter(|one| one.attempt() > 1).count() > 0
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_a_restart_changes_says_so() {
+    let mut it = Changing::start().await;
+    it.setup.drain_delay = "1700ms";
+    it.change(leading_to(&it.sink, "second")).await;
+    assert!(it.relay.said().contains("they need a restart"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_changes_under_load_half_of_them_broken_misroute_nothing() {
+    let it = Changing::start().await;
+    let good = [leading_to(&it.sink, "first"), leading_to(&it.sink, "second")];
+    let sending = async {
+        for _ in 0..500 {
+            it.send().await;
+        }
+    };
+    let changing = async {
+        let mut setup = it.setup.clone();
+        for turn in 0..1000_usize {
+            let routing = good[turn / 2 % 2].clone();
+            let broken = routing.replace("on = [", "on = [7, ");
+            setup.routing = Some(if turn % 2 == 0 { routing } else { broken });
+            it.relay.rewrite(&setup);
+            let before = it.reloads().await;
+            it.relay.hang_up();
+            eventually("it is read", PATIENCE, async || it.reloads().await > before).await;
+        }
+    };
+    tokio::join!(sending, changing);
+    it.sink.wait_until_taken(500).await;
+    let all = it.sink.taken();
+    assert!(all.iter().all(|one| one.json()["route"] == "all"));
+    let actions = ["first", "second"].map(|action| it.sink.received_by(action).len());
+    assert_eq!(actions.iter().sum::<usize>(), 500, "{actions:?}");
+    assert!(it.reloads().await >= 1000.0);
+}
