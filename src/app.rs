@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     action::TemplateProblem,
-    admin,
+    admin::{self, access::Access},
     attio::{
         catalog,
         client::{Client, ClientProblem},
@@ -38,6 +38,7 @@ use crate::{
         tls::{Acceptor, TlsError},
     },
     intake::Intake,
+    look::Look,
     reconcile::Schedule,
     reload::{self, Origin},
     routing::{self, RouteTable},
@@ -279,7 +280,9 @@ pub async fn start_from(
     .with_tls(tls.clone())
     .with_draining(Arc::clone(&draining))
     .with_metrics(Arc::clone(&metrics));
-    let private = admin::router(&health, standing.clone(), Arc::clone(&metrics));
+    let look = Arc::new(Look::new(&store, routes.clone()));
+    let access = Access::new(&config.server);
+    let private = admin::router(&health, standing.clone(), Arc::clone(&metrics), access, look);
     let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?;
     let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
 

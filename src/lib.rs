@@ -16,6 +16,7 @@ pub mod http;
 pub mod intake;
 pub mod inventory;
 pub mod job;
+pub mod look;
 mod mask;
 pub mod name;
 pub mod reconcile;

@@ -1,4 +1,10 @@
-//! The private door: `/metrics`, and health again. Never on the public port.
+//! The private door: `/metrics`, health again, and what is kept, as JSON. Never on the public port.
+//!
+//! Health and metrics are for anyone who can reach it; everything else goes through `access`.
+
+pub mod access;
+mod answer;
+pub mod api;
 
 use std::sync::Arc;
 
@@ -9,10 +15,12 @@ use axum::{
         HeaderValue, Response,
         header::{CACHE_CONTROL, CONTENT_TYPE},
     },
+    middleware::{from_fn, from_fn_with_state},
     routing::get,
 };
 
-use crate::{http::Health, reload::Standing, telemetry::Metrics};
+use self::access::Access;
+use crate::{http::Health, look::Look, reload::Standing, telemetry::Metrics};
 
 /// The content type of the Prometheus text format, version 0.0.4:
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
@@ -20,7 +28,16 @@ const METRICS_TYPE: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// What the private listener serves.
-pub fn router(health: &Health, standing: Standing, metrics: Arc<Metrics>) -> Router {
+pub fn router(
+    health: &Health,
+    standing: Standing,
+    metrics: Arc<Metrics>,
+    access: Access,
+    look: Arc<Look>,
+) -> Router {
+    let guarded = api::router(look)
+        .layer(from_fn_with_state(access, access::guard))
+        .layer(from_fn(answer::with_headers));
     let more = move || {
         let (generation, fingerprint) = standing.current();
         format!(
@@ -28,7 +45,10 @@ pub fn router(health: &Health, standing: Standing, metrics: Arc<Metrics>) -> Rou
             env!("CARGO_PKG_VERSION")
         )
     };
-    health.router_that_tells(more).route("/metrics", get(async move || exposition(&metrics)))
+    health
+        .router_that_tells(more)
+        .route("/metrics", get(async move || exposition(&metrics)))
+        .merge(guarded)
 }
 
 fn exposition(metrics: &Metrics) -> Response<Body> {

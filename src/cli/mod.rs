@@ -9,7 +9,7 @@ mod demo;
 mod explain;
 mod healthcheck;
 mod inventory;
-mod messages;
+mod look;
 mod migrate;
 mod reconcile;
 mod schema;
@@ -77,8 +77,17 @@ enum Command {
     /// See and change Attio's subscriptions, so that it sends what the routes need.
     Webhooks(webhooks::Webhooks),
     Explain(explain::Explain),
-    /// Let quarantined messages in.
-    Messages(messages::Messages),
+    /// Look at what was received.
+    #[command(subcommand)]
+    Messages(look::Messages),
+    /// Look at what happened in Attio, and what became of it.
+    #[command(subcommand)]
+    Events(look::Events),
+    /// Look at what was delivered, what waits and what failed.
+    #[command(subcommand)]
+    Deliveries(look::Deliveries),
+    /// Follow live what is received and what becomes of it, until Ctrl-C.
+    Tail(look::Tail),
     Replay(act::replay::Replay),
     Discard(act::discard::Discard),
     Pause(act::pause::Pause),
@@ -130,9 +139,12 @@ impl Cli {
             Command::Explain(explain) => {
                 with_config(&config, |config| explain::run(&explain, &config))
             }
-            Command::Messages(messages) => {
-                with_config(&config, |config| messages::run(&messages, &config))
+            Command::Messages(messages) => with_config(&config, |config| messages.run(&config)),
+            Command::Events(events) => with_config(&config, |config| events.run(&config)),
+            Command::Deliveries(deliveries) => {
+                with_config(&config, |config| deliveries.run(&config))
             }
+            Command::Tail(tail) => with_config(&config, |config| tail.run(&config)),
             Command::Replay(replay) => {
                 with_config(&config, |config| act::replay::run(&replay, &config))
             }

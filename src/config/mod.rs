@@ -36,7 +36,7 @@ mod reader;
 mod references;
 mod schema;
 mod secret;
-mod suggest;
+pub mod suggest;
 mod units;
 
 /// Where the private listener listens, unless told otherwise.

@@ -10,10 +10,12 @@ mod deliveries;
 mod desk;
 mod filter;
 mod kept;
+mod look;
 mod merge;
 mod migrations;
 mod pause;
 mod postgres;
+mod readers;
 mod reconcile;
 mod sqlite;
 mod words;
@@ -28,8 +30,13 @@ pub use self::{
     desk::Desk,
     filter::{DeliveryState, Filter, Selected},
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},
+    look::{
+        AttemptRow, DeliveryRow, EventRow, Found, MessageRow, MessageStatus, Page, Range, Search,
+        State, Subject, Table, text_of,
+    },
     merge::{Change, Merged},
     pause::{Pause, PauseKind, StandingPause},
+    readers::Readers,
     reconcile::{Heard, Origin},
 };
 
@@ -280,6 +287,8 @@ pub enum LaneKind {
     Reconcile,
     /// What people ask for and change.
     Act,
+    /// Answering people and programs that look at what is kept.
+    Read,
 }
 
 impl LaneKind {
@@ -294,6 +303,7 @@ impl LaneKind {
             Self::Look => "look",
             Self::Reconcile => "reconcile",
             Self::Act => "act",
+            Self::Read => "read",
         }
     }
 }

@@ -35,7 +35,7 @@ to = ["log"]
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-fn small(more: &str) -> Folder {
+pub fn small(more: &str) -> Folder {
     Folder::with(&format!("{SMALL}{more}")).env("SECRET", SECRET)
 }
 

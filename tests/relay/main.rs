@@ -8,6 +8,7 @@
 
 mod act;
 mod actions;
+mod admin;
 mod attio;
 mod commands;
 mod dispatch;
@@ -17,6 +18,7 @@ mod faults;
 mod house;
 mod intake;
 mod knows;
+mod look;
 mod metrics;
 mod patterns;
 mod reconcile;

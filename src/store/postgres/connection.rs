@@ -32,6 +32,14 @@ pub(super) const SETTINGS: [(&str, &str); 4] = [
 pub(super) const QUEUE_SETTINGS: [(&str, &str); 2] =
     [("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
+/// Lists walk a primary key backwards and stop when they have enough: reading a part of a table
+/// to sort it is never better. What only looks can change nothing, and nobody waits for it long.
+pub(super) const READ_SETTINGS: [(&str, &str); 3] = [
+    ("enable_bitmapscan", "off"),
+    ("default_transaction_read_only", "on"),
+    ("statement_timeout", "5s"),
+];
+
 /// A lane's connection, there or not.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -76,6 +84,9 @@ impl Connection {
             | LaneKind::Sample
             | LaneKind::Look
             | LaneKind::Reconcile => options.options(SETTINGS).options(QUEUE_SETTINGS),
+            LaneKind::Read => {
+                options.options(SETTINGS).options(QUEUE_SETTINGS).options(READ_SETTINGS)
+            }
         };
         // Statements are not logged: they hold what Attio sent.
         let options = options.disable_statement_logging();

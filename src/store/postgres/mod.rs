@@ -8,6 +8,7 @@ mod activity;
 mod connection;
 mod deliveries;
 mod kept;
+mod look;
 mod merge;
 mod pause;
 mod queue;
@@ -37,11 +38,17 @@ pub mod statements {
     pub const HOLD: &str = super::pause::HOLD;
     pub const LET_GO: &str = super::pause::LET_GO;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
+    pub const LOOK: [&str; 17] = super::look::statements::ALL;
     pub const ACTIVITY: [(&str, usize); 4] = super::activity::STATEMENTS;
 
     /// What the lanes that run them have set.
     pub fn settings() -> impl Iterator<Item = (&'static str, &'static str)> {
         super::connection::SETTINGS.into_iter().chain(super::connection::QUEUE_SETTINGS)
+    }
+
+    /// What the lanes that only read have set beside that.
+    pub fn read_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+        super::connection::READ_SETTINGS.into_iter()
     }
 }
 

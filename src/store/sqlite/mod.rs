@@ -8,6 +8,7 @@ mod activity;
 mod connection;
 mod deliveries;
 mod kept;
+mod look;
 mod merge;
 mod outcome;
 mod pause;
@@ -37,6 +38,7 @@ pub mod statements {
     pub const RESUMED: &str = super::pause::RESUMED;
     pub const LET_GO: &str = super::pause::LET_GO;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
+    pub const LOOK: [&str; 17] = super::look::statements::ALL;
     pub const ACTIVITY: [&str; 4] = super::activity::STATEMENTS;
 }
 
@@ -74,7 +76,7 @@ impl Sqlite {
             | LaneKind::Reconcile
             | LaneKind::Act => self.writer.clone(),
             // Readers need not wait for the writer, nor it for them.
-            LaneKind::Sample => Connection::new(&self.file),
+            LaneKind::Sample | LaneKind::Read => Connection::new(&self.file),
         };
         Lane { connection, process: self.process }
     }

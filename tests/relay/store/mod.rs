@@ -6,6 +6,8 @@ mod claiming;
 mod deliveries;
 mod finishing;
 mod kept;
+mod looking;
+mod looking_plans;
 mod merging;
 mod order;
 mod pausing;

@@ -154,7 +154,7 @@ async fn assert_claims_by_index(fill: &str) {
 
 /// A connection with a lane's settings. The database goes when the connection does not need it: it
 /// is dropped by force at the end of the test at the latest.
-async fn filled_postgres(fill: &str) -> Filled {
+pub(super) async fn filled_postgres(fill: &str) -> Filled {
     let database = TestDatabase::postgres().await;
     database.store().await;
     database.run(fill).await.unwrap();
@@ -165,13 +165,31 @@ async fn filled_postgres(fill: &str) -> Filled {
     Filled { db, _database: database }
 }
 
-struct Filled {
+pub(super) struct Filled {
     db: PgConnection,
     _database: TestDatabase,
 }
 
+impl Filled {
+    /// Sets more.
+    pub(super) async fn set(
+        &mut self,
+        settings: impl Iterator<Item = (&'static str, &'static str)>,
+    ) {
+        for (name, value) in settings {
+            let set = format!("SET {name} = '{value}'");
+            self.db.execute(AssertSqlSafe(set)).await.unwrap();
+        }
+    }
+
+    /// Asks for one text.
+    pub(super) async fn text(&mut self, sql: &'static str) -> String {
+        self.db.fetch_one(sql).await.unwrap().get(0)
+    }
+}
+
 /// What a statement does, really run, and how much it reads.
-async fn explain(filled: &mut Filled, statement: &str, arguments: &str) -> String {
+pub(super) async fn explain(filled: &mut Filled, statement: &str, arguments: &str) -> String {
     let db = &mut filled.db;
     db.execute("DEALLOCATE ALL").await.unwrap();
     db.execute(AssertSqlSafe(format!("PREPARE asked AS {statement}"))).await.unwrap();
@@ -181,7 +199,7 @@ async fn explain(filled: &mut Filled, statement: &str, arguments: &str) -> Strin
 }
 
 /// The blocks that the whole plan touched: its first figures include all below.
-fn blocks(plan: &str) -> u64 {
+pub(super) fn blocks(plan: &str) -> u64 {
     let buffers = plan.lines().find(|line| line.trim().starts_with("Buffers:"));
     let figures = buffers.expect("BUFFERS was asked for").split([' ', '=']);
     figures.filter_map(|figure| figure.parse::<u64>().ok()).sum()
@@ -270,7 +288,7 @@ async fn ten_thousand_behind_one_key_are_not_in_the_index_that_sqlite_claims_by(
     assert_eq!(ids(&lanes.claim(BILLING, 10).await), free);
 }
 
-async fn plan(db: &TestDatabase, statement: &str) -> String {
+pub(super) async fn plan(db: &TestDatabase, statement: &str) -> String {
     let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
     let rows = db.lite().await.fetch_all(explain).await.unwrap();
     rows.iter().map(|row| row.get::<String, _>("detail") + "\n").collect()

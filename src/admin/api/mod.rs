@@ -1,0 +1,152 @@
+//! The JSON API: what the commands show, for programs. It is described by `openapi.json`.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, RawQuery, State},
+    http::{HeaderValue, Response, StatusCode, header::RETRY_AFTER},
+    routing::{MethodRouter, get},
+};
+use serde::Serialize;
+use time::OffsetDateTime;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::answer::{error, json_of};
+use crate::{
+    look::{Look, ask},
+    store::{Page, Search, StoreError, Table},
+    telemetry::error_text,
+};
+
+/// The description of the API.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+/// Every path that can be read, as the description writes it.
+pub const PATHS: [&str; 7] = [
+    "/api/openapi.json",
+    "/api/messages",
+    "/api/messages/{id}",
+    "/api/events",
+    "/api/events/{id}",
+    "/api/deliveries",
+    "/api/deliveries/{id}",
+];
+
+type Answer = Response<Body>;
+
+/// The routes, without who may use them.
+pub(super) fn router(look: Arc<Look>) -> Router {
+    let with_paths = PATHS.into_iter().fold(Router::new(), |router, path| {
+        router.route(path, handler(path).fallback(wrong_method))
+    });
+    with_paths.route("/api/{*other}", axum::routing::any(not_found)).with_state(look)
+}
+
+fn handler(path: &str) -> MethodRouter<Arc<Look>> {
+    match path {
+        "/api/messages" => get(messages),
+        "/api/messages/{id}" => get(message),
+        "/api/events" => get(events),
+        "/api/events/{id}" => get(event),
+        "/api/deliveries" => get(deliveries),
+        "/api/deliveries/{id}" => get(delivery),
+        _ => get(openapi),
+    }
+}
+
+async fn openapi() -> Answer {
+    let value: serde_json::Value =
+        serde_json::from_str(OPENAPI).expect("a test has read the description");
+    json_of(StatusCode::OK, &value)
+}
+
+async fn not_found() -> Answer {
+    error(StatusCode::NOT_FOUND, "not_found", "GET /api/openapi.json says what there is")
+}
+
+async fn wrong_method() -> Answer {
+    error(StatusCode::METHOD_NOT_ALLOWED, "method", "this can only be read, with GET")
+}
+
+async fn messages(State(look): State<Arc<Look>>, RawQuery(query): RawQuery) -> Answer {
+    match asked(Table::Messages, query.as_deref()) {
+        Ok((filter, page)) => shown(look.messages(&filter, &page).await.map(Some)),
+        Err(wrong) => bad_request(&wrong),
+    }
+}
+
+async fn events(State(look): State<Arc<Look>>, RawQuery(query): RawQuery) -> Answer {
+    match asked(Table::Events, query.as_deref()) {
+        Ok((filter, page)) => shown(look.events(&filter, &page).await.map(Some)),
+        Err(wrong) => bad_request(&wrong),
+    }
+}
+
+async fn deliveries(State(look): State<Arc<Look>>, RawQuery(query): RawQuery) -> Answer {
+    match asked(Table::Deliveries, query.as_deref()) {
+        Ok((filter, page)) => shown(look.deliveries(&filter, &page).await.map(Some)),
+        Err(wrong) => bad_request(&wrong),
+    }
+}
+
+async fn message(State(look): State<Arc<Look>>, Path(id): Path<String>, query: RawQuery) -> Answer {
+    match one(&id, &query) {
+        Ok((id, with_body)) => shown(look.message(id, with_body).await),
+        Err(refused) => refused,
+    }
+}
+
+async fn event(State(look): State<Arc<Look>>, Path(id): Path<String>, query: RawQuery) -> Answer {
+    match one(&id, &query) {
+        Ok((id, with_body)) => shown(look.event(id, with_body).await),
+        Err(refused) => refused,
+    }
+}
+
+async fn delivery(
+    State(look): State<Arc<Look>>,
+    Path(id): Path<String>,
+    query: RawQuery,
+) -> Answer {
+    match one(&id, &query) {
+        Ok((id, with_body)) => shown(look.delivery(id, with_body).await),
+        Err(refused) => refused,
+    }
+}
+
+fn asked(table: Table, query: Option<&str>) -> Result<(Search, Page), String> {
+    let pairs: Vec<_> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
+    let pairs = pairs.iter().map(|(name, value)| (&**name, &**value));
+    ask::read(table, pairs, OffsetDateTime::now_utc())
+}
+
+/// The id, and whether the body is wanted.
+fn one(id: &str, RawQuery(query): &RawQuery) -> Result<(Uuid, bool), Answer> {
+    let id = id.parse().map_err(|_| bad_request("an id is a UUID"))?;
+    match query.as_deref() {
+        None | Some("" | "body=false") => Ok((id, false)),
+        Some("body=true") => Ok((id, true)),
+        Some(_) => Err(bad_request("only `body=true` can be asked for")),
+    }
+}
+
+fn bad_request(hint: &str) -> Answer {
+    error(StatusCode::BAD_REQUEST, "query", hint)
+}
+
+fn shown<T: Serialize>(found: Result<Option<T>, StoreError>) -> Answer {
+    match found {
+        Ok(Some(value)) => json_of(StatusCode::OK, &value),
+        Ok(None) => error(StatusCode::NOT_FOUND, "not_found", "there is none of this id"),
+        Err(failed) => {
+            warn!(error = error_text(&failed), "could not look into the store");
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            let mut response = error(status, "unavailable", "the store is away or busy");
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        }
+    }
+}

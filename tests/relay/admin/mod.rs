@@ -1,0 +1,3 @@
+//! The private door: who may use what.
+
+mod access;
