@@ -215,7 +215,7 @@ pub async fn refuse(access: &Access, denied: Denied) -> Response<Body> {
 }
 
 fn mac(key: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
-    let mac = parts.iter().fold(key.clone(), |mac, part| mac.chain_update(part));
+    let mac = parts.iter().fold(key.clone(), Hmac::chain_update);
     mac.finalize().into_bytes().into()
 }
 

@@ -1,7 +1,7 @@
 //! Looking at what is kept: lists, newest first, and rows by their ids. Nothing here writes.
 //!
 //! No filter has an index of its own: each would cost every message on its way in 2 to 4 µs. Ids
-//! are UUIDv7, so the primary key is the order of time. A list walks it backwards from where the
+//! are `UUIDv7`, so the primary key is the order of time. A list walks it backwards from where the
 //! last page ended, looks at no more than a bounded number of rows, and says how far it came: what
 //! is rare is found by going on. Dead and open deliveries are found at once, however rare: they
 //! are in indexes that others are not in, and which cost the way in nothing.

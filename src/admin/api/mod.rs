@@ -95,14 +95,14 @@ async fn deliveries(State(look): State<Arc<Look>>, RawQuery(query): RawQuery) ->
 async fn message(State(look): State<Arc<Look>>, Path(id): Path<String>, query: RawQuery) -> Answer {
     match one(&id, &query) {
         Ok((id, with_body)) => shown(look.message(id, with_body).await),
-        Err(refused) => refused,
+        Err(hint) => bad_request(hint),
     }
 }
 
 async fn event(State(look): State<Arc<Look>>, Path(id): Path<String>, query: RawQuery) -> Answer {
     match one(&id, &query) {
         Ok((id, with_body)) => shown(look.event(id, with_body).await),
-        Err(refused) => refused,
+        Err(hint) => bad_request(hint),
     }
 }
 
@@ -113,7 +113,7 @@ async fn delivery(
 ) -> Answer {
     match one(&id, &query) {
         Ok((id, with_body)) => shown(look.delivery(id, with_body).await),
-        Err(refused) => refused,
+        Err(hint) => bad_request(hint),
     }
 }
 
@@ -124,12 +124,12 @@ fn asked(table: Table, query: Option<&str>) -> Result<(Search, Page), String> {
 }
 
 /// The id, and whether the body is wanted.
-fn one(id: &str, RawQuery(query): &RawQuery) -> Result<(Uuid, bool), Answer> {
-    let id = id.parse().map_err(|_| bad_request("an id is a UUID"))?;
+fn one(id: &str, RawQuery(query): &RawQuery) -> Result<(Uuid, bool), &'static str> {
+    let id = id.parse().map_err(|_| "an id is a UUID")?;
     match query.as_deref() {
         None | Some("" | "body=false") => Ok((id, false)),
         Some("body=true") => Ok((id, true)),
-        Some(_) => Err(bad_request("only `body=true` can be asked for")),
+        Some(_) => Err("only `body=true` can be asked for"),
     }
 }
 

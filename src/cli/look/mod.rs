@@ -45,7 +45,7 @@ pub(super) enum Messages {
 #[derive(Debug, Subcommand)]
 pub(super) enum Events {
     /// List them, newest first; by route, action, state or error: those with such a delivery.
-    List(#[command(flatten)] Lists<OfOthers>),
+    List(#[command(flatten)] Box<Lists<OfOthers>>),
     /// Tell the story of one: its message, what the routes make of it, its deliveries and attempts.
     Show(Show),
 }
@@ -56,7 +56,7 @@ pub(super) enum Deliveries {
     /// List them, newest first.
     List {
         #[command(flatten)]
-        lists: Lists<OfOthers>,
+        lists: Box<Lists<OfOthers>>,
         /// Exit with 3 when a dead letter is found; lists only these, unless --state is given.
         #[arg(long)]
         fail: bool,
@@ -67,29 +67,29 @@ pub(super) enum Deliveries {
 
 impl Messages {
     pub(super) fn run(&self, config: &Config) -> ExitCode {
-        if let Self::Release(release) = self {
-            return release::run(release, config);
+        match self {
+            Self::List(lists) => super::block_on(list_messages(lists, config)),
+            Self::Show(it) => super::block_on(show_message(it, config)),
+            Self::Release(release) => release::run(release, config),
         }
-        super::block_on(async {
-            let look = look_into(config).await?;
-            match self {
-                Self::List(lists) => {
-                    let Some(asked) = lists.read(Table::Messages) else { return Ok(usage()) };
-                    let listed =
-                        list::all(asked, async |filter, page| look.messages(&filter, &page).await);
-                    print(&list::messages(&listed.await?, lists.output))?;
-                }
-                Self::Show(it) => {
-                    let Some(story) = look.message(it.id, it.body).await? else {
-                        bail!("there is no message {} in the store", it.id);
-                    };
-                    print(&it.text(&story, || show::message(&story)))?;
-                }
-                Self::Release(_) => {}
-            }
-            Ok(ExitCode::SUCCESS)
-        })
     }
+}
+
+async fn list_messages(lists: &Lists<OfMessages>, config: &Config) -> anyhow::Result<ExitCode> {
+    let Some(asked) = lists.read(Table::Messages) else { return Ok(usage()) };
+    let look = look_into(config).await?;
+    let listed = list::all(asked, async |filter, page| look.messages(&filter, &page).await).await?;
+    print(&list::messages(&listed, lists.output))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show_message(it: &Show, config: &Config) -> anyhow::Result<ExitCode> {
+    let look = look_into(config).await?;
+    let Some(story) = look.message(it.id, it.body).await? else {
+        bail!("there is no message {} in the store", it.id);
+    };
+    print(&it.text(&story, || show::message(&story)))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Events {

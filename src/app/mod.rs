@@ -1,0 +1,240 @@
+//! Builds every part, runs them, and stops them in order.
+//!
+//! Every task is supervised: one that ends unasked stops the program, which then reports failure.
+
+mod preparing;
+mod running;
+mod tasks;
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use uuid::Uuid;
+
+pub use self::running::{Failure, Running};
+use self::{
+    running::Parts,
+    tasks::{Ends, Tasks},
+};
+use crate::{
+    action::TemplateProblem,
+    admin::{self, access::Access},
+    attio::{
+        catalog,
+        client::{Client, ClientProblem},
+        subscription::Target,
+        watch,
+    },
+    config::Config,
+    dispatch::Dispatch,
+    enrich::{Enrich, Names},
+    http::{
+        Door, DoorLimits, Health,
+        listener::{self, Listener},
+        tls::{Acceptor, TlsError},
+    },
+    intake::Intake,
+    look::Look,
+    reconcile::Schedule,
+    reload::{self, Origin},
+    routing::{self, RouteTable},
+    sampling,
+    shutdown::Stop,
+    store::{Desk, LaneKind, Store, StoreError},
+    telemetry::Metrics,
+};
+
+/// Calls on the queue's lanes take so long at the most.
+const QUEUE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Connections of the private listener.
+const ADMIN_CONNECTIONS: usize = 256;
+
+/// Why the program could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The store's address cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Attio cannot be asked.
+    #[error(transparent)]
+    Attio(#[from] ClientProblem),
+    /// A template is wrong.
+    #[error("an action cannot be built: {0}")]
+    Action(#[from] TemplateProblem),
+}
+
+/// Binds both listeners and starts every part. The store may still be away: it is waited for, and
+/// messages are answered 503 meanwhile.
+///
+/// # Errors
+/// What must be mended before the program can run at all.
+pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
+    start_from(config, None, stop).await
+}
+
+/// The same, and takes over what changes in the configuration's file, where there is one.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_from(
+    config: Config,
+    origin: Option<Origin>,
+    stop: Stop,
+) -> Result<Running, StartError> {
+    let metrics = Arc::new(Metrics::new());
+    metrics.build_info.with([env!("CARGO_PKG_VERSION")]).set(1.0);
+    let (standing, seen) = reload::first(origin.as_ref(), &metrics);
+    let store = Store::new(&config.store, Uuid::now_v7())?;
+    let serve_lock = store.serve_lock()?;
+    let tls = config.server.tls.as_ref().map(Acceptor::new).transpose()?;
+    let routes = routing::Shared::new(RouteTable::new(&config.routes));
+    let catalog = catalog::Shared::default();
+    let client =
+        config.attio.as_ref().map(|it| Client::new(it, Arc::clone(&metrics))).transpose()?;
+    let (desk, answering) = Desk::new(store.lane(LaneKind::Look, QUEUE_DEADLINE));
+    let enrich = Enrich::new(&config, client.clone(), catalog.clone(), desk.clone());
+    let names = enrich.names();
+    let (dispatch, loops) = Dispatch::new(
+        &config,
+        routes.clone(),
+        store.lane(LaneKind::Claim, QUEUE_DEADLINE),
+        store.lane(LaneKind::Outcome, QUEUE_DEADLINE),
+        (enrich.clone(), desk),
+        Arc::clone(&metrics),
+    )?;
+    let prepared = CancellationToken::new();
+    let (mut tasks, ends) = (Tasks::new(prepared.clone()), Ends::default());
+    let intake_lane = store.lane(LaneKind::Intake, config.server.ack_timeout);
+    let (intake, committing) = Intake::new(
+        routes.clone(),
+        catalog,
+        &dispatch,
+        intake_lane,
+        Arc::clone(&metrics),
+        &ends.intake,
+    );
+
+    let draining = Arc::new(AtomicBool::new(false));
+    let health = Health::new(Arc::clone(&draining), intake.ability());
+    let door =
+        Door::new(&config.sources, DoorLimits::new(&config.server), intake, Arc::clone(&metrics));
+    let public = bind(
+        config.server.listen,
+        config.server.max_connections,
+        Arc::clone(&door).router(&health),
+    )
+    .await?
+    .with_tls(tls.clone())
+    .with_draining(Arc::clone(&draining))
+    .with_metrics(Arc::clone(&metrics));
+    let look = Arc::new(Look::new(&store, routes.clone()));
+    let access = Access::new(&config.server);
+    let private = admin::router(&health, standing.clone(), Arc::clone(&metrics), access, look);
+    let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?;
+    let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
+
+    tasks.spawn("public listener", public.serve(ends.listener.clone()));
+    tasks.spawn("private listener", admin.serve(ends.rest.clone()));
+    if let Some(tls) = tls {
+        tasks.spawn("certificate", tls.watch(Arc::clone(&metrics), ends.rest.clone()));
+    }
+    dispatch.check_destinations();
+    if let Some(origin) = origin {
+        let (dispatch, metrics) = (dispatch.clone(), Arc::clone(&metrics));
+        let parts = reload::Parts { routes, dispatch, enrich, door, metrics, standing };
+        let watching = parts.watch(origin, seen, Arc::clone(&stop.reread), ends.claims.clone());
+        tasks.spawn("reload", watching);
+    }
+    let (claiming, writing) = loops.split(ends.claims.clone());
+    tasks.spawn_prepared("intake", &ends.intake, committing);
+    tasks.spawn_prepared("claim", &ends.claims, claiming);
+    tasks.spawn("outcome", writing);
+    tasks.spawn("desk", answering);
+    spawn_attio(&mut tasks, &ends, &config, (client, names), &store, &metrics);
+    let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
+    let sampling = sampling::run(
+        sample_lane,
+        Arc::clone(dispatch.limits()),
+        Arc::clone(&metrics),
+        ends.rest.clone(),
+    );
+    tasks.spawn_prepared("sampling", &ends.rest, sampling);
+    let (report_unusable, unusable) = mpsc::channel(1);
+    let soon = stop.soon.clone();
+    let preparing =
+        preparing::run(store, config.store.migrate, prepared.clone(), report_unusable, soon);
+    tasks.spawn(preparing::NAME, preparing);
+    info!(public = %public_at, admin = %admin_at, sources = config.sources.len(),
+        routes = config.routes.len(), actions = config.actions.len(),
+        version = env!("CARGO_PKG_VERSION"), "attio-relay runs");
+
+    let parts = Parts {
+        config,
+        serve_lock,
+        metrics,
+        stop,
+        draining,
+        dispatch,
+        tasks,
+        prepared,
+        unusable,
+        ends,
+    };
+    Ok(Running::start(parts, public_at, admin_at))
+}
+
+/// What is learnt from Attio while serving, where there is access to it.
+fn spawn_attio(
+    tasks: &mut Tasks,
+    ends: &Ends,
+    config: &Config,
+    (client, names): (Option<Client>, Option<Names>),
+    store: &Store,
+    metrics: &Arc<Metrics>,
+) {
+    if let Some(schedule) = Schedule::new(config, client.as_ref(), store, metrics) {
+        let run = schedule.run(ends.claims.clone());
+        tasks.spawn_prepared("reconcile", &ends.claims, run);
+    }
+    if let (Some(client), Some(url)) = (client, &config.server.public_url) {
+        let targets = config.sources.iter().map(|source| Target::new(url, source)).collect();
+        let (metrics, end) = (Arc::clone(metrics), ends.rest.clone());
+        tasks.spawn("webhooks", watch::watch(client, targets, watch::EVERY, metrics, end));
+    }
+    if let Some(names) = names {
+        tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));
+    }
+}
+
+async fn bind(
+    address: SocketAddr,
+    most: usize,
+    router: listener::Router,
+) -> Result<Listener, StartError> {
+    Listener::bind(address, most, router).await.map_err(|cause| StartError::Bind { address, cause })
+}
+
+fn address(listener: &Listener, config: &Config) -> Result<SocketAddr, StartError> {
+    let address = config.server.listen;
+    listener.address().map_err(|cause| StartError::Bind { address, cause })
+}
