@@ -1,7 +1,10 @@
 //! CONTRACT: pages and API with the token only; without one on a loopback listener under a loopback
 //! name only; health and metrics for anyone; nothing of it on the public port.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
 
 use attio_relay::{admin::access::Access, config};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
@@ -17,9 +20,11 @@ const TOKEN: &str = "[server]\nadmin_token = \"env:SECRET\"\n";
 const RIGHT: &str = crate::support::client::SECRET;
 
 async fn ask(client: &Client, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let headers: String =
-        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    client.ask(format!("GET {path} HTTP/1.1\r\n{headers}\r\n").as_bytes()).await
+    let mut head = format!("GET {path} HTTP/1.1\r\n");
+    for (name, value) in headers {
+        write!(head, "{name}: {value}\r\n").unwrap();
+    }
+    client.ask(format!("{head}\r\n").as_bytes()).await
 }
 
 async fn app(toml: &str) -> (TestDatabase, TestApp) {

@@ -9,8 +9,12 @@ use attio_relay::{
 };
 use uuid::Uuid;
 
-use super::{on_both_engines, words::*};
-use crate::support::database::{Engine, TestDatabase, lane};
+use super::{
+    looking_filled::{filled, first_moment},
+    on_both_engines,
+    words::*,
+};
+use crate::support::database::{TestDatabase, lane};
 
 on_both_engines![
     messages_are_found_by_source_status_and_reason,
@@ -21,11 +25,9 @@ on_both_engines![
     pages_repeat_and_lose_nothing_while_new_ones_come,
     a_search_breaks_off_and_says_how_far_it_came,
     dead_and_open_ones_are_found_at_once_however_old,
-    a_message_leads_to_its_events_and_an_event_to_its_deliveries,
-    attempts_tell_what_happened_in_order,
 ];
 
-async fn reader(db: &TestDatabase) -> (Lanes, Lane) {
+pub(super) async fn reader(db: &TestDatabase) -> (Lanes, Lane) {
     let store = db.store().await;
     (Lanes::of(&store), lane(&store, LaneKind::Read))
 }
@@ -50,10 +52,6 @@ async fn found(lane: &mut Lane, table: Table, filter: Search) -> Vec<Uuid> {
     ids
 }
 
-fn text(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 async fn messages_are_found_by_source_status_and_reason(db: &TestDatabase) {
     let (mut lanes, mut lane) = reader(db).await;
     let accepted = quiet("accepted");
@@ -68,10 +66,10 @@ async fn messages_are_found_by_source_status_and_reason(db: &TestDatabase) {
     lanes.record(aside).await;
     for (filter, expected) in [
         (Search::default(), vec![aside_id, accepted_id]),
-        (Search { source: text("other"), ..Search::default() }, vec![aside_id]),
+        (Search { source: Some("other".into()), ..Search::default() }, vec![aside_id]),
         (Search { status: Some(MessageStatus::Accepted), ..Search::default() }, vec![accepted_id]),
-        (Search { error: text("KEY was"), ..Search::default() }, vec![aside_id]),
-        (Search { error: text("other words"), ..Search::default() }, vec![]),
+        (Search { error: Some("KEY was".into()), ..Search::default() }, vec![aside_id]),
+        (Search { error: Some("other words".into()), ..Search::default() }, vec![]),
     ] {
         assert_eq!(found(&mut lane, Table::Messages, filter).await, expected);
     }
@@ -88,18 +86,18 @@ async fn events_are_found_by_what_they_are_about(db: &TestDatabase) {
     lanes.record(other).await;
     let none = Search::default;
     for filter in [
-        Search { event_type: text("list-entry.updated"), ..none() },
-        Search { event_type: text("list-entry.*"), ..none() },
-        Search { object: text("deals"), ..none() },
-        Search { record: text("one"), ..none() },
-        Search { list: text("pipeline"), ..none() },
-        Search { entry: text("entry of one"), ..none() },
-        Search { record: text("one"), source: text("crm"), ..none() },
+        Search { event_type: Some("list-entry.updated".into()), ..none() },
+        Search { event_type: Some("list-entry.*".into()), ..none() },
+        Search { object: Some("deals".into()), ..none() },
+        Search { record: Some("one".into()), ..none() },
+        Search { list: Some("pipeline".into()), ..none() },
+        Search { entry: Some("entry of one".into()), ..none() },
+        Search { record: Some("one".into()), source: Some("crm".into()), ..none() },
     ] {
         assert_eq!(found(&mut lane, Table::Events, filter.clone()).await, [one_id], "{filter:?}");
     }
     assert_eq!(found(&mut lane, Table::Events, none()).await, [other_id, one_id]);
-    let elsewhere = Search { source: text("elsewhere"), ..none() };
+    let elsewhere = Search { source: Some("elsewhere".into()), ..none() };
     assert_eq!(found(&mut lane, Table::Events, elsewhere).await, NONE);
 }
 
@@ -115,19 +113,22 @@ async fn deliveries_are_found_by_what_they_are_for_and_how_they_stand(db: &TestD
     let none = Search::default;
     for (filter, expected) in [
         (none(), vec![slack_id, billing_id]),
-        (Search { route: text("deals-to-slack"), ..none() }, vec![slack_id]),
-        (Search { action: text(BILLING), ..none() }, vec![billing_id]),
+        (Search { route: Some("deals-to-slack".into()), ..none() }, vec![slack_id]),
+        (Search { action: Some(BILLING.into()), ..none() }, vec![billing_id]),
         (Search { state: Some(State::Dead), ..none() }, vec![billing_id]),
-        (Search { state: Some(State::Dead), action: text("slack"), ..none() }, vec![]),
+        (Search { state: Some(State::Dead), action: Some("slack".into()), ..none() }, vec![]),
         (Search { state: Some(State::Open), ..none() }, vec![slack_id]),
-        (Search { state: Some(State::Open), record: text("one"), ..none() }, vec![]),
+        (Search { state: Some(State::Open), record: Some("one".into()), ..none() }, vec![]),
         (Search { state: Some(State::Failing), ..none() }, vec![]),
         (Search { state: Some(State::Orphaned), ..none() }, vec![]),
         (Search { state: Some(State::Succeeded), ..none() }, vec![]),
-        (Search { event_type: text("record.created"), ..none() }, vec![slack_id]),
-        (Search { record: text("one"), ..none() }, vec![billing_id]),
-        (Search { source: text("crm"), record: text("two"), ..none() }, vec![slack_id]),
-        (Search { source: text("elsewhere"), ..none() }, vec![]),
+        (Search { event_type: Some("record.created".into()), ..none() }, vec![slack_id]),
+        (Search { record: Some("one".into()), ..none() }, vec![billing_id]),
+        (
+            Search { source: Some("crm".into()), record: Some("two".into()), ..none() },
+            vec![slack_id],
+        ),
+        (Search { source: Some("elsewhere".into()), ..none() }, vec![]),
     ] {
         let ids = found(&mut lane, Table::Deliveries, filter.clone()).await;
         assert_eq!(ids, expected, "{filter:?}");
@@ -139,9 +140,9 @@ async fn deliveries_are_found_by_what_went_wrong(db: &TestDatabase) {
     let ids = lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
     let claimed = lanes.claim_soon(BILLING, LONG).await;
     let mut failed = retry_now(&claimed);
-    failed.attempt.as_mut().unwrap().error = text("Connection refused by the bank");
+    failed.attempt.as_mut().unwrap().error = Some("Connection refused by the bank".into());
     lanes.finish(&[failed]).await;
-    let with = |error| Search { error: text(error), ..Search::default() };
+    let with = |error: &str| Search { error: Some(error.into()), ..Search::default() };
     assert_eq!(found(&mut lane, Table::Deliveries, with("connection REFUSED")).await, ids);
     assert_eq!(found(&mut lane, Table::Deliveries, with("refused by mistake")).await, NONE);
     let failing = Search { state: Some(State::Failing), ..with("bank") };
@@ -156,7 +157,7 @@ async fn a_time_bounds_a_list_on_both_sides(db: &TestDatabase) {
     for table in [Table::Messages, Table::Events, Table::Deliveries] {
         let ids = found(&mut lane, table, between.clone()).await;
         assert_eq!(ids.len(), 1);
-        assert!(ids[0].to_string().ends_with("2"), "{ids:?}");
+        assert!(ids[0].to_string().ends_with('2'), "{ids:?}");
     }
 }
 
@@ -183,9 +184,9 @@ async fn a_search_breaks_off_and_says_how_far_it_came(db: &TestDatabase) {
     let (_, mut lane) = reader(db).await;
     db.run(&filled(db.engine, 30_000)).await.unwrap();
     for (table, filter) in [
-        (Table::Messages, Search { source: text("rare"), ..Search::default() }),
-        (Table::Events, Search { record: text("rare"), ..Search::default() }),
-        (Table::Deliveries, Search { record: text("rare"), ..Search::default() }),
+        (Table::Messages, Search { source: Some("rare".into()), ..Search::default() }),
+        (Table::Events, Search { record: Some("rare".into()), ..Search::default() }),
+        (Table::Deliveries, Search { record: Some("rare".into()), ..Search::default() }),
     ] {
         let (mut page, mut ids, mut times) = (Page::first(10), Vec::new(), Vec::new());
         loop {
@@ -211,107 +212,4 @@ async fn dead_and_open_ones_are_found_at_once_however_old(db: &TestDatabase) {
         assert_eq!((found.ids.len(), found.searched_back_to), (1, None), "{state:?}");
         assert!(found.ids[0].to_string().ends_with(&number.to_string()), "{found:?}");
     }
-}
-
-async fn a_message_leads_to_its_events_and_an_event_to_its_deliveries(db: &TestDatabase) {
-    let (mut lanes, mut lane) = reader(db).await;
-    lanes.record(message("before", vec![delivery(BILLING)])).await;
-    let mut message = message("k", vec![delivery(BILLING), delivery("slack")]);
-    let mut second = message.events[0].clone();
-    (second.id, second.deliveries) = (Uuid::now_v7(), Vec::new());
-    message.events.push(second);
-    let event_ids: Vec<Uuid> = message.events.iter().map(|event| event.id).collect();
-    let of_first: Vec<Uuid> = message.events[0].deliveries.iter().map(|one| one.id).collect();
-    let (id, body) = (message.id, message.body.clone());
-    lanes.record(message).await;
-    lanes.record(quiet("after")).await;
-    assert_eq!(lane.events_of(id).await.unwrap(), event_ids);
-    assert_eq!(lane.deliveries_of(event_ids[0]).await.unwrap(), of_first);
-    assert_eq!(lane.deliveries_of(event_ids[1]).await.unwrap(), NONE);
-    assert_eq!(lane.message_body(id).await.unwrap(), Some(body));
-    let rows = lane.event_rows(&event_ids).await.unwrap();
-    assert!(rows.iter().all(|row| row.message_id == id && row.source == "crm"));
-}
-
-async fn attempts_tell_what_happened_in_order(db: &TestDatabase) {
-    let (mut lanes, mut lane) = reader(db).await;
-    let ids = lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
-    let claimed = lanes.claim_soon(BILLING, LONG).await;
-    let mut failed = retry_now(&claimed);
-    let attempt = failed.attempt.as_mut().unwrap();
-    (attempt.status, attempt.answer) = (Some(503), Some("not now".into()));
-    lanes.finish(&[failed]).await;
-    let claimed = lanes.claim_soon(BILLING, LONG).await;
-    lanes.finish(&[tried(&claimed, Verdict::Succeeded, "succeeded")]).await;
-    let attempts = lane.attempt_rows(&ids).await.unwrap();
-    let told: Vec<_> = attempts.iter().map(|one| (one.number, one.result.as_str())).collect();
-    assert_eq!(told, [(1, "failed"), (2, "succeeded")]);
-    assert_eq!((attempts[0].status, attempts[0].answer.as_deref()), (Some(503), Some("not now")));
-    assert_eq!(attempts[0].duration_us, Some(250_000));
-    let row = lane.delivery_rows(&ids).await.unwrap().remove(0);
-    assert_eq!((row.state.as_str(), row.tries, row.due_at), ("succeeded", 2, None));
-}
-
-/// The time in the ids of [`filled`] at number 0.
-pub fn first_moment() -> time::OffsetDateTime {
-    time::OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap()
-}
-
-/// So many messages with an event and a delivery each, a millisecond apart. Number 1 is about a
-/// rare record from a rare source, the delivery of number 2 is dead, that of number 3 is open.
-pub fn filled(engine: Engine, count: u64) -> String {
-    let (numbers, hex, digest, body, moment, id) = match engine {
-        Engine::Postgres => (
-            format!("generate_series(1, {count}) n"),
-            "lpad(to_hex(1700000000000 + n), 12, '0')",
-            "sha256(n::text::bytea)",
-            "repeat('x', 300)::bytea",
-            "to_timestamp(1700000000 + n / 1000.0)",
-            "::uuid",
-        ),
-        Engine::Sqlite => (
-            format!(
-                "(WITH RECURSIVE all_of (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM all_of
-                  WHERE n < {count}) SELECT n FROM all_of)"
-            ),
-            "printf('%012x', 1700000000000 + n)",
-            "randomblob(32)",
-            "zeroblob(300)",
-            "(1700000000000 + n) * 1000",
-            "",
-        ),
-    };
-    let cast = |text: &str| if id.is_empty() { text.to_owned() } else { format!("({text}){id}") };
-    let id = |kind: u8| {
-        let text = format!(
-            "substr({hex}, 1, 8) || '-' || substr({hex}, 9, 4) || '-7000-800{kind}-' ||
-             substr('000000000000' || n, -12)"
-        );
-        let text = match engine {
-            Engine::Sqlite => text,
-            Engine::Postgres => {
-                text.replace("substr('000000000000' || n, -12)", "lpad(n::text, 12, '0')")
-            }
-        };
-        cast(&text)
-    };
-    format!(
-        "INSERT INTO messages (id, dedup, source, received_at, status, body)
-         SELECT {m}, {digest}, CASE n WHEN 1 THEN 'rare' ELSE 'crm' END, {moment}, 'accepted', {body}
-         FROM {numbers};
-         INSERT INTO events (id, message_id, type, object_id, record_id, body_start, body_length)
-         SELECT {e}, {m}, 'record.updated', 'deals', CASE n WHEN 1 THEN 'rare' ELSE 'usual' END, 0, 9
-         FROM {numbers};
-         INSERT INTO deliveries (id, event_id, route, action, idempotency_key, due_at, state,
-                                 ended_at, reason, tries)
-         SELECT {d}, {e}, 'all', 'billing', {d}, {moment},
-                CASE n WHEN 2 THEN 'dead' WHEN 3 THEN 'open' ELSE 'succeeded' END,
-                CASE n WHEN 3 THEN NULL ELSE {moment} END,
-                CASE n WHEN 2 THEN 'refused' END, 1
-         FROM {numbers};
-         ANALYZE;",
-        m = id(1),
-        e = id(2),
-        d = id(3),
-    )
 }

@@ -7,7 +7,7 @@ use attio_relay::store::{
 };
 
 use super::{
-    looking::{filled, first_moment},
+    looking_filled::{filled, first_moment},
     plans::{blocks, explain, filled_postgres, plan},
 };
 use crate::support::database::{Engine, TestDatabase, lane};
