@@ -78,8 +78,12 @@ fn show_routes(
         metrics.route_paused.with([route.as_str()]).set(flag(is));
     };
     let configured: HashSet<RouteName> = routes.current().names().map(RouteName::from).collect();
-    shown.difference(&configured).for_each(|gone| set(gone, false));
-    configured.iter().for_each(|route| set(route, limits.is_route_paused(route)));
+    for gone in shown.difference(&configured) {
+        set(gone, false);
+    }
+    for route in &configured {
+        set(route, limits.is_route_paused(route));
+    }
     *shown = configured;
 }
 

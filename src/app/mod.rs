@@ -172,15 +172,7 @@ pub async fn start_from(
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
     spawn_attio(&mut tasks, &ends, &config, (client, names, watched), &store, &metrics);
-    let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
-    let sampling = sampling::run(
-        sample_lane,
-        Arc::clone(dispatch.limits()),
-        routes.clone(),
-        Arc::clone(&metrics),
-        ends.rest.clone(),
-    );
-    tasks.spawn_prepared("sampling", &ends.rest, sampling);
+    spawn_sampling(&mut tasks, &ends, &store, &dispatch, routes, &metrics);
     let (report_unusable, unusable) = mpsc::channel(1);
     let soon = stop.soon.clone();
     let preparing =
@@ -225,6 +217,21 @@ fn spawn_attio(
     if let Some(names) = names {
         tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));
     }
+}
+
+/// The gauges that are sampled.
+fn spawn_sampling(
+    tasks: &mut Tasks,
+    ends: &Ends,
+    store: &Store,
+    dispatch: &Dispatch,
+    routes: routing::Shared,
+    metrics: &Arc<Metrics>,
+) {
+    let lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
+    let (limits, metrics) = (Arc::clone(dispatch.limits()), Arc::clone(metrics));
+    let sampling = sampling::run(lane, limits, routes, metrics, ends.rest.clone());
+    tasks.spawn_prepared("sampling", &ends.rest, sampling);
 }
 
 async fn bind(

@@ -35,6 +35,7 @@ pub use self::{
         State, Subject, Table, text_of,
     },
     merge::{Change, Merged},
+    migrations::{Migrating, MigrationWatcher},
     pause::{Pause, PauseKind, StandingPause},
     readers::Readers,
     reconcile::{Heard, Origin},
@@ -478,6 +479,24 @@ impl Store {
     /// # Errors
     /// [`StoreError::Away`] now, [`StoreError::Unusable`] for good.
     pub async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
+        let quiet: MigrationWatcher<'_> = &mut |_| {};
+        self.prepare_watched(migrate.then_some(quiet)).await
+    }
+
+    /// [`Self::prepare`] with migrating, and tells how far it is. Who is cut off leaves the schema
+    /// at a whole version, and the next one goes on from there.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`], and [`StoreError::Contended`] when somebody held for seconds what a
+    /// migration needs: who, in its cause.
+    pub async fn migrate(&self, watcher: MigrationWatcher<'_>) -> Result<(), StoreError> {
+        self.prepare_watched(Some(watcher)).await
+    }
+
+    async fn prepare_watched(
+        &self,
+        migrate: Option<MigrationWatcher<'_>>,
+    ) -> Result<(), StoreError> {
         match self {
             Self::Postgres(store) => store.prepare(migrate).await,
             Self::Sqlite(store) => store.prepare(migrate).await,

@@ -110,7 +110,7 @@ fn a_key_of_another_form_is_an_error() {
     for (form, key) in [
         ("write = \"update\"\nvalues = { a = 1 }", "match = \"a\""),
         ("write = \"task\"\ncontent = \"x\"", "title = \"x\""),
-        ("write = \"comment\"\ncontent = \"x\"\nauthor = \"x\"", "list = \"x\""),
+        ("write = \"entry\"\nlist = \"x\"", "author = \"x\""),
         ("write = \"note\"\ntitle = \"x\"\ncontent = \"x\"", "values = { a = 1 }"),
         ("write = \"entry\"\nlist = \"x\"", "multiselect = \"add\""),
     ] {
