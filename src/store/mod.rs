@@ -206,6 +206,8 @@ pub enum Verdict {
     Postponed(Duration),
     /// Its route is no longer configured: kept until the route comes back.
     Orphaned,
+    /// Its route asks for what Attio does not have: kept until routes or names change; says what.
+    Unplaced(String),
     /// Its route is paused: kept until somebody lets it go on.
     Paused,
 }
@@ -336,7 +338,11 @@ impl Verdict {
             Self::Succeeded => "succeeded",
             Self::Skipped(_) | Self::Merged(_) => "skipped",
             Self::Dead(_) => "dead",
-            Self::Retry(_) | Self::Postponed(_) | Self::Orphaned | Self::Paused => "open",
+            Self::Retry(_)
+            | Self::Postponed(_)
+            | Self::Orphaned
+            | Self::Unplaced(_)
+            | Self::Paused => "open",
         }
     }
 
@@ -344,7 +350,7 @@ impl Verdict {
     #[must_use]
     pub fn held(&self) -> Option<&'static str> {
         match self {
-            Self::Orphaned => Some("orphaned"),
+            Self::Orphaned | Self::Unplaced(_) => Some("orphaned"),
             Self::Paused => Some("paused"),
             Self::Succeeded
             | Self::Skipped(_)
@@ -359,7 +365,9 @@ impl Verdict {
     #[must_use]
     pub fn reason(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Skipped(reason) | Self::Dead(reason) => Some(reason.into()),
+            Self::Skipped(reason) | Self::Dead(reason) | Self::Unplaced(reason) => {
+                Some(reason.into())
+            }
             Self::Merged(into) => Some(merge::reason(*into).into()),
             Self::Succeeded
             | Self::Retry(_)
@@ -379,6 +387,7 @@ impl Verdict {
             | Self::Merged(_)
             | Self::Dead(_)
             | Self::Orphaned
+            | Self::Unplaced(_)
             | Self::Paused => Duration::ZERO,
         }
     }
@@ -395,7 +404,7 @@ impl Outcome {
     #[must_use]
     pub fn counts_a_try(&self) -> bool {
         let put_off =
-            matches!(self.verdict, Verdict::Postponed(_) | Verdict::Orphaned | Verdict::Paused);
+            matches!(self.verdict, Verdict::Postponed(_)) || self.verdict.held().is_some();
         self.attempt.is_some() && !put_off
     }
 }

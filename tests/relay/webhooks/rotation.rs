@@ -5,7 +5,7 @@ use std::fs;
 use attio_relay::http::fake_attio::{Actor, DEAL, Delivery, INES};
 use serde_json::Value;
 
-use super::{exits, folder, id, mode, secret};
+use super::{exits, folder, id, mode, run, secret};
 use crate::{
     commands::program::{Folder, Server},
     support::{app::eventually, fake_attio::TestAttio},
@@ -106,13 +106,13 @@ async fn a_running_relay_takes_the_new_secret_over_from_its_file() {
     for file in ["one", "two"] {
         fs::write(relay.path(file), FIRST).unwrap();
     }
-    let relay = Server::start(relay.replaced("FOLDER/", &home));
+    let relay = Server::start(relay.replaced("FOLDER/", &home).replaced("FOLDER/", &home));
     let url = format!("http://{}", relay.public);
     let secrets = format!("['file:{home}one', 'file:{home}two']");
     let commands = folder(&attio, &url, &secrets, &["name = 'all'\non = ['*']\nto = ['log']\n"]);
     attio.add_webhook(&format!("{url}/webhooks/attio"), FIRST, None);
     exits(0, &commands, &["rotate", "--yes"]);
-    let finished = async || commands.run(&["rotate", "--finish"]).code == 0;
+    let finished = async || run(&commands, &["rotate", "--finish"]).code == 0;
     eventually("the relay takes the new secret, unrestarted", finished).await;
     assert_eq!(fs::read_to_string(relay.folder.path("one")).unwrap(), secret(&attio.webhooks()[0]));
 }
