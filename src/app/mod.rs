@@ -29,7 +29,6 @@ use crate::{
     attio::{
         catalog,
         client::{Client, ClientProblem},
-        subscription::Target,
         watch,
     },
     config::Config,
@@ -159,9 +158,11 @@ pub async fn start_from(
         tasks.spawn("certificate", tls.watch(Arc::clone(&metrics), ends.rest.clone()));
     }
     dispatch.check_destinations();
+    let (targets, watched) = watch::Targets::new(&config);
     if let Some(origin) = origin {
-        let (dispatch, metrics) = (dispatch.clone(), Arc::clone(&metrics));
-        let parts = reload::Parts { routes, dispatch, enrich, door, metrics, standing };
+        let (routes, dispatch) = (routes.clone(), dispatch.clone());
+        let metrics = Arc::clone(&metrics);
+        let parts = reload::Parts { routes, dispatch, enrich, door, targets, metrics, standing };
         let watching = parts.watch(origin, seen, Arc::clone(&stop.reread), ends.claims.clone());
         tasks.spawn("reload", watching);
     }
@@ -170,15 +171,8 @@ pub async fn start_from(
     tasks.spawn_prepared("claim", &ends.claims, claiming);
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
-    spawn_attio(&mut tasks, &ends, &config, (client, names), &store, &metrics);
-    let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
-    let sampling = sampling::run(
-        sample_lane,
-        Arc::clone(dispatch.limits()),
-        Arc::clone(&metrics),
-        ends.rest.clone(),
-    );
-    tasks.spawn_prepared("sampling", &ends.rest, sampling);
+    spawn_attio(&mut tasks, &ends, &config, (client, names, watched), &store, &metrics);
+    spawn_sampling(&mut tasks, &ends, &store, &dispatch, routes, &metrics);
     let (report_unusable, unusable) = mpsc::channel(1);
     let soon = stop.soon.clone();
     let preparing =
@@ -208,7 +202,7 @@ fn spawn_attio(
     tasks: &mut Tasks,
     ends: &Ends,
     config: &Config,
-    (client, names): (Option<Client>, Option<Names>),
+    (client, names, watched): (Option<Client>, Option<Names>, watch::Watched),
     store: &Store,
     metrics: &Arc<Metrics>,
 ) {
@@ -216,14 +210,28 @@ fn spawn_attio(
         let run = schedule.run(ends.claims.clone());
         tasks.spawn_prepared("reconcile", &ends.claims, run);
     }
-    if let (Some(client), Some(url)) = (client, &config.server.public_url) {
-        let targets = config.sources.iter().map(|source| Target::new(url, source)).collect();
+    if let Some(client) = client.filter(|_| config.server.public_url.is_some()) {
         let (metrics, end) = (Arc::clone(metrics), ends.rest.clone());
-        tasks.spawn("webhooks", watch::watch(client, targets, watch::EVERY, metrics, end));
+        tasks.spawn("webhooks", watch::watch(client, watched, watch::EVERY, metrics, end));
     }
     if let Some(names) = names {
         tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));
     }
+}
+
+/// The gauges that are sampled.
+fn spawn_sampling(
+    tasks: &mut Tasks,
+    ends: &Ends,
+    store: &Store,
+    dispatch: &Dispatch,
+    routes: routing::Shared,
+    metrics: &Arc<Metrics>,
+) {
+    let lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
+    let (limits, metrics) = (Arc::clone(dispatch.limits()), Arc::clone(metrics));
+    let sampling = sampling::run(lane, limits, routes, metrics, ends.rest.clone());
+    tasks.spawn_prepared("sampling", &ends.rest, sampling);
 }
 
 async fn bind(

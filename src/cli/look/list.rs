@@ -107,6 +107,7 @@ pub(super) fn waits(row: &DeliveryRow, now: OffsetDateTime) -> Option<String> {
     Some(match row.held.as_deref() {
         Some("order") => "waits for an earlier one of its record".to_owned(),
         Some("paused") => "waits: its route is paused".to_owned(),
+        Some(_) if row.reason.is_some() => "orphaned".to_owned(),
         Some(_) => "orphaned: its route is not configured any more".to_owned(),
         None if row.is_leased && due > now => format!("under way, until {} at most", text_of(due)),
         None if due > now => format!("next attempt at {}", text_of(due)),

@@ -17,6 +17,7 @@ mod record;
 mod row;
 mod select;
 mod setup;
+mod turn;
 
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
 use super::{
-    Backlog, Claimed, Existing, LaneKind, NewMessage, Outcome, SchemaStatus, StoreError, Want,
+    Backlog, Claimed, Existing, LaneKind, MigrationWatcher, NewMessage, Outcome, SchemaStatus,
+    StoreError, Want,
 };
 use crate::config;
 use connection::Connection;
@@ -81,7 +83,10 @@ impl Postgres {
         }
     }
 
-    pub(super) async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
+    pub(super) async fn prepare(
+        &self,
+        migrate: Option<MigrationWatcher<'_>>,
+    ) -> Result<(), StoreError> {
         setup::prepare(&self.options, migrate, self.allow_fsync_off).await
     }
 

@@ -173,14 +173,47 @@ async fn an_attribute_that_attio_does_not_have_is_none_that_a_route_names() {
 #[tokio::test]
 async fn what_is_asked_again_and_again_is_answered_ever_more_seldom() {
     let world = World::postgres().await;
-    let unknown = "on = [\"record.updated\"]\nobject = \"deals\"\nchanged = [\"phase\"]";
-    let app = world.knowing_relay(&unknown.replace("deals", "no_such_object")).await;
+    let app = world.knowing_relay(NOWHERE).await;
+    let asked = || world.attio.requests_to("GET", "/v2/objects").len();
+    app.post_all((0..20).map(|_| of_an_unknown_object())).await;
+    app.wait_for_metric("attio_relay_deliveries_open", &[("state", "orphaned")], 20.0).await;
+    assert!(asked() <= 6, "asked {} times", asked());
+    app.stop().await;
+}
+
+/// A route for an object that the workspace does not have.
+const NOWHERE: &str =
+    "on = [\"record.updated\"]\nobject = \"no_such_object\"\nchanged = [\"phase\"]";
+
+fn of_an_unknown_object() -> Message {
     let mut event = sample("record.updated");
     event["id"]["object_id"] = fresh_id().into();
-    app.post(&Message::envelope([event])).await.assert_accepted();
-    let asked = || world.attio.requests_to("GET", "/v2/objects").len();
-    until_put_off(&app, "names", 6).await;
-    assert!(asked() <= 5, "asked {} times", asked());
-    assert_eq!(world.deliveries().await, ["open 0 "]);
+    Message::envelope([event])
+}
+
+async fn what_asks_for_an_object_that_is_not_there_is_held_and_says_so(world: World) {
+    let app = world.knowing_relay(NOWHERE).await;
+    app.post(&of_an_unknown_object()).await.assert_accepted();
+    app.wait_for_metric("attio_relay_deliveries_open", &[("state", "orphaned")], 1.0).await;
+    let held = "SELECT held || ': ' || reason FROM deliveries";
+    let says = world.db.text(held).await.unwrap();
+    assert!(says.starts_with("orphaned: Attio shows no object `no_such_object`"), "{says}");
+    assert_eq!(world.db.number("SELECT tries FROM deliveries").await, 0, "nothing is lost");
     app.stop().await;
+
+    // A restart with the route mended lets it go on.
+    let mended = NOWHERE.replace("no_such_object", "deals");
+    let app = world.knowing_relay(&mended).await;
+    until_ended(&app, "skipped", 1).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_asks_for_an_object_that_is_not_there_is_held_and_says_so_on_postgres() {
+    what_asks_for_an_object_that_is_not_there_is_held_and_says_so(World::postgres().await).await;
+}
+
+#[tokio::test]
+async fn what_asks_for_an_object_that_is_not_there_is_held_and_says_so_on_sqlite() {
+    what_asks_for_an_object_that_is_not_there_is_held_and_says_so(World::sqlite().await).await;
 }
