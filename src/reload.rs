@@ -180,6 +180,7 @@ impl Parts {
         self.routes.replace(RouteTable::new(&config.routes));
         self.dispatch.routes_changed();
         self.door.change(&config.sources);
+        self.metrics.show(config);
         Ok(())
     }
 }
