@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use crate::{
     name::RouteName,
     routing,
     store::{Backlog, Lane},
-    telemetry::{Metrics, error_text, unix_seconds},
+    telemetry::{Metrics, Pulse, error_text, unix_seconds},
 };
 
 /// How often the store is sampled.
@@ -31,7 +31,7 @@ pub async fn run(
     mut lane: Lane,
     limits: Arc<Limits>,
     routes: routing::Shared,
-    metrics: Arc<Metrics>,
+    (metrics, pulse): (Arc<Metrics>, Arc<Pulse>),
     stop: CancellationToken,
 ) {
     let (mut since_sample, mut shown) = (EVERY, HashSet::new());
@@ -41,6 +41,7 @@ pub async fn run(
         metrics.upkeep();
         if since_sample >= EVERY {
             since_sample = Duration::ZERO;
+            pulse.take(&metrics, Instant::now());
             match lane.backlog().await {
                 Ok(backlog) => {
                     show_backlog(&backlog, &paused, &metrics);
@@ -100,7 +101,7 @@ fn show_backlog(backlog: &[Backlog], paused: &HashMap<String, bool>, metrics: &M
     let mut quiet: Vec<&String> = paused.keys().collect();
     for row in backlog {
         let Some(&is_paused) = paused.get(&row.action) else {
-            removed += row.due + row.leased + row.orphaned + row.paused;
+            removed += row.open();
             oldest = oldest.max(row.oldest_due);
             continue;
         };

@@ -20,7 +20,7 @@ use axum::{
 };
 
 use self::access::Access;
-use crate::{http::Health, look::Look, reload::Standing, telemetry::Metrics};
+use crate::{http::Health, look::Lookout, reload::Standing, telemetry::Metrics};
 
 /// The content type of the Prometheus text format, version 0.0.4:
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
@@ -33,9 +33,9 @@ pub fn router(
     standing: Standing,
     metrics: Arc<Metrics>,
     access: Access,
-    look: Arc<Look>,
+    lookout: Arc<Lookout>,
 ) -> Router {
-    let guarded = api::router(look)
+    let guarded = api::router(lookout)
         .layer(from_fn_with_state(access, access::guard))
         .layer(from_fn(answer::with_headers));
     let more = move || {

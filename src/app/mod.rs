@@ -10,7 +10,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc;
@@ -40,14 +40,14 @@ use crate::{
         tls::{Acceptor, TlsError},
     },
     intake::Intake,
-    look::Look,
+    look::{self, Look, Lookout},
     reconcile::Schedule,
     reload::{self, Origin},
     routing::{self, RouteTable},
     sampling,
     shutdown::Stop,
     store::{Desk, LaneKind, Store, StoreError},
-    telemetry::Metrics,
+    telemetry::{Metrics, Pulse},
 };
 
 /// Calls on the queue's lanes take so long at the most.
@@ -95,6 +95,7 @@ pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
 ///
 /// # Errors
 /// As [`start`].
+#[expect(clippy::too_many_lines, reason = "what is given to whom reads best in one piece")]
 pub async fn start_from(
     config: Config,
     origin: Option<Origin>,
@@ -102,8 +103,9 @@ pub async fn start_from(
 ) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new());
     metrics.show(&config);
-    let (standing, seen) = reload::first(origin.as_ref(), &metrics);
-    let store = Store::new(&config.store, Uuid::now_v7())?;
+    let (standing, seen) = reload::first(&config, origin.as_ref(), &metrics);
+    let process = Uuid::now_v7();
+    let store = Store::new(&config.store, process)?;
     let serve_lock = store.serve_lock()?;
     let tls = config.server.tls.as_ref().map(Acceptor::new).transpose()?;
     let routes = routing::Shared::new(RouteTable::new(&config.routes));
@@ -148,7 +150,19 @@ pub async fn start_from(
     .with_metrics(Arc::clone(&metrics));
     let look = Arc::new(Look::new(&store, routes.clone()));
     let access = Access::new(&config.server);
-    let private = admin::router(&health, standing.clone(), Arc::clone(&metrics), access, look);
+    let (pulse, webhooks) = (Arc::new(Pulse::new(Instant::now())), watch::Seen::default());
+    let lookout = Lookout::new(look::Parts {
+        look,
+        standing: standing.clone(),
+        limits: Arc::clone(dispatch.limits()),
+        metrics: Arc::clone(&metrics),
+        pulse: Arc::clone(&pulse),
+        client: client.clone(),
+        seen: webhooks.clone(),
+        process,
+    });
+    let lookout = Arc::new(lookout);
+    let private = admin::router(&health, standing.clone(), Arc::clone(&metrics), access, lookout);
     let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?;
     let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
 
@@ -171,8 +185,11 @@ pub async fn start_from(
     tasks.spawn_prepared("claim", &ends.claims, claiming);
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
-    spawn_attio(&mut tasks, &ends, &config, (client, names, watched), &store, &metrics);
-    spawn_sampling(&mut tasks, &ends, &store, &dispatch, routes, &metrics);
+    let (counts, desk) = dispatch.counts();
+    let telling = counts.tell(desk, Arc::clone(&metrics), ends.rest.clone());
+    tasks.spawn_prepared("tally", &ends.rest, telling);
+    spawn_attio(&mut tasks, &ends, &config, (client, names, watched), &store, (&metrics, webhooks));
+    spawn_sampling(&mut tasks, &ends, &store, &dispatch, routes, (&metrics, pulse));
     let (report_unusable, unusable) = mpsc::channel(1);
     let soon = stop.soon.clone();
     let preparing =
@@ -204,15 +221,15 @@ fn spawn_attio(
     config: &Config,
     (client, names, watched): (Option<Client>, Option<Names>, watch::Watched),
     store: &Store,
-    metrics: &Arc<Metrics>,
+    (metrics, seen): (&Arc<Metrics>, watch::Seen),
 ) {
     if let Some(schedule) = Schedule::new(config, client.as_ref(), store, metrics) {
         let run = schedule.run(ends.claims.clone());
         tasks.spawn_prepared("reconcile", &ends.claims, run);
     }
     if let Some(client) = client.filter(|_| config.server.public_url.is_some()) {
-        let (metrics, end) = (Arc::clone(metrics), ends.rest.clone());
-        tasks.spawn("webhooks", watch::watch(client, watched, watch::EVERY, metrics, end));
+        let (shown, end) = ((Arc::clone(metrics), seen), ends.rest.clone());
+        tasks.spawn("webhooks", watch::watch(client, watched, watch::EVERY, shown, end));
     }
     if let Some(names) = names {
         tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));
@@ -226,11 +243,11 @@ fn spawn_sampling(
     store: &Store,
     dispatch: &Dispatch,
     routes: routing::Shared,
-    metrics: &Arc<Metrics>,
+    (metrics, pulse): (&Arc<Metrics>, Arc<Pulse>),
 ) {
     let lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
-    let (limits, metrics) = (Arc::clone(dispatch.limits()), Arc::clone(metrics));
-    let sampling = sampling::run(lane, limits, routes, metrics, ends.rest.clone());
+    let (limits, shown) = (Arc::clone(dispatch.limits()), (Arc::clone(metrics), pulse));
+    let sampling = sampling::run(lane, limits, routes, shown, ends.rest.clone());
     tasks.spawn_prepared("sampling", &ends.rest, sampling);
 }
 

@@ -3,8 +3,15 @@
 //! It only reads. Names come from the store too, so that no question needs Attio.
 
 pub mod ask;
+pub mod attio;
+pub mod dead;
+mod lookout;
+pub mod overview;
+mod problems;
+pub mod standing;
 mod story;
 
+pub use lookout::{Lookout, Parts};
 pub use story::{DeliveryStory, EventStory, MessageStory, RouteDecision, Tried};
 
 use std::{
@@ -73,6 +80,10 @@ impl Look {
     #[must_use]
     pub fn new(store: &Store, routes: routing::Shared) -> Self {
         Self { readers: Readers::new(store), routes, names: Mutex::default() }
+    }
+
+    pub(super) fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// One page of messages.

@@ -18,11 +18,13 @@ mod postgres;
 mod readers;
 mod reconcile;
 mod sqlite;
+mod tally;
 mod words;
 
 #[doc(hidden)]
 pub use {postgres::statements as postgres_statements, sqlite::statements as sqlite_statements};
 
+pub(crate) use self::look::{some_time, time};
 pub use self::{
     act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
     activity::{Activity, RouteActivity, SourceActivity, Span},
@@ -39,6 +41,7 @@ pub use self::{
     pause::{Pause, PauseKind, StandingPause},
     readers::Readers,
     reconcile::{Heard, Origin},
+    tally::{Counted, DeadTally, Fared, MOST_COUNTED, OpenTally, QUARTER, Tally, quarter_of},
 };
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
@@ -248,6 +251,14 @@ pub struct Backlog {
     pub dead: u64,
     /// How long the oldest due one has waited; zero when none is due.
     pub oldest_due: Duration,
+}
+
+impl Backlog {
+    /// All that have not ended.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.due + self.leased + self.orphaned + self.paused
+    }
 }
 
 /// Why the store did not do what it was asked.

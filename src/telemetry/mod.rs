@@ -3,8 +3,10 @@
 mod from_start;
 pub mod logs;
 pub mod metrics;
+pub mod pulse;
 
 pub use metrics::Metrics;
+pub use pulse::Pulse;
 
 /// An error with its causes, in one line.
 #[must_use]
