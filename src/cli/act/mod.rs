@@ -2,8 +2,6 @@
 //! write, every server sees at its next look.
 
 pub(super) mod discard;
-mod elsewhere;
-mod moment;
 pub(super) mod pause;
 mod progress;
 pub(super) mod release;
