@@ -48,6 +48,8 @@ pub struct Filter {
     pub record: Option<String>,
     /// Its reason, or the error of one of its attempts, holds this text; case does not matter.
     pub error: Option<String>,
+    /// As many at the most, those that arrived first.
+    pub most: Option<usize>,
 }
 
 /// A delivery that a [`Filter`] means.
