@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
 use super::Table;
+use crate::store::words::words;
 
 /// Events and deliveries get their ids in the same moment as their message, by one clock; this is
 /// much more. No index leads from a message to what it caused: the ids do, which hold the time.
@@ -15,38 +16,9 @@ const REACH_OWN_COLUMNS: i64 = 20_000;
 const REACH_ITS_EVENT: i64 = 8_000;
 const REACH_ITS_TEXTS: i64 = 5_000;
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$of_it:meta])* $word:ident $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$of_it])* $word,)*
-        }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$word),*];
-
-            /// The word for it.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$word => $text,)*
-                }
-            }
-
-            /// What the word stands for.
-            #[must_use]
-            pub fn of(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.as_str() == word)
-            }
-        }
-    };
-}
-
 words! {
     /// How a delivery stands.
-    State {
+    State "state" {
         /// Not ended.
         Open "open",
         /// Not ended, and at least one try failed.
@@ -66,7 +38,7 @@ words! {
 
 words! {
     /// Whether a message was let in.
-    MessageStatus {
+    MessageStatus "messages.status" {
         /// It was.
         Accepted "accepted",
         /// It is kept aside.
