@@ -183,6 +183,7 @@ impl Parts {
         self.dispatch.routes_changed();
         self.door.change(&config.sources);
         self.targets.change(&config.sources);
+        self.metrics.show(config);
         Ok(())
     }
 }

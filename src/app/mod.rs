@@ -101,7 +101,7 @@ pub async fn start_from(
     stop: Stop,
 ) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new());
-    metrics.build_info.with([env!("CARGO_PKG_VERSION")]).set(1.0);
+    metrics.show(&config);
     let (standing, seen) = reload::first(origin.as_ref(), &metrics);
     let store = Store::new(&config.store, Uuid::now_v7())?;
     let serve_lock = store.serve_lock()?;

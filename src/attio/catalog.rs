@@ -219,8 +219,8 @@ impl Shared {
     }
 
     /// Forgets the names that an event says are other ones than before, and asks for them: what
-    /// they decide waits until they are learnt again. Other processes may go by the old ones for
-    /// some seconds more.
+    /// they decide waits until they are learnt again. Other processes go by the old ones until they
+    /// have looked into the store, a second more.
     pub fn doubt(&self, event: &Event) {
         let mut questions = self.questions();
         questions.doubted_at = Some(OffsetDateTime::now_utc());

@@ -132,6 +132,54 @@ async fn an_attribute_that_was_renamed_is_routed_by_its_new_name_at_once() {
 }
 
 #[tokio::test]
+async fn an_attribute_that_was_renamed_is_not_decided_by_its_old_name_at_another_replica() {
+    let world = World::postgres().await;
+    let nobody = TestAttio::start().await;
+    let toml = world.toml(
+        "",
+        &(world.sink.action("billing", "") + &to_billing(&BY_SLUG.replace("stage", "phase"))),
+    );
+    let other = toml.replace(&world.attio.base_url(), &nobody.base_url());
+    let app = TestApp::start(&world.db, &toml).await;
+    world.until_names_are_kept(&app).await;
+    nobody.fail_all("*", "/v2/", BROKEN);
+    let other = TestApp::start(&world.db, &other).await;
+    let unwanted = async || other.metric("attio_relay_unrouted_events_total", &[]).await;
+    other
+        .eventually("the other has the names", async || {
+            other.post(&stage_changed()).await.assert_accepted();
+            unwanted().await >= 1.0
+        })
+        .await;
+    // Nobody can say yet what it is called now.
+    world.attio.fail_all("GET", "/v2/", BROKEN);
+    app.post(&Message::envelope([sample("object-attribute.updated")])).await.assert_accepted();
+    other
+        .eventually("the other decides no more by the old name", async || {
+            let before = unwanted().await;
+            other.post(&stage_changed()).await.assert_accepted();
+            unwanted().await == before
+        })
+        .await;
+    // Nor does one that is started meanwhile.
+    let third =
+        TestApp::start(&world.db, &toml.replace(&world.attio.base_url(), &nobody.base_url())).await;
+    third.post(&stage_changed()).await.assert_accepted();
+    assert_eq!(third.metric("attio_relay_unrouted_events_total", &[]).await, 0.0);
+    assert!(world.sink.received().is_empty());
+    world.attio.by(Actor::member(INES)).rename_attribute("deals", "stage", "phase").unwrap();
+    world.attio.heal();
+    app.eventually("all that waited was wanted", async || {
+        let deliveries = world.deliveries().await;
+        deliveries.len() > 1 && deliveries.iter().all(|one| *one == "succeeded 1 ")
+    })
+    .await;
+    for app in [app, other, third] {
+        app.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn lists_are_learnt_again_when_attio_says_that_one_changed() {
     let world = World::postgres().await;
     let app = world.knowing_relay(BY_SLUG).await;
