@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Lane, StoreError, words::words};
 
 words! {
-    /// Where a delivery stands.
+    /// Where a delivery stands, as its row says; [`super::State`] is finer.
     DeliveryState "deliveries.state" {
         /// Due, leased, or held.
         Open "open",

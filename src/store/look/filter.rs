@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
 use super::Table;
-use crate::store::words::words;
+use crate::store::{DeliveryState, words::words};
 
 /// Events and deliveries get their ids in the same moment as their message, by one clock; this is
 /// much more. No index leads from a message to what it caused: the ids do, which hold the time.
@@ -17,13 +17,14 @@ const REACH_ITS_EVENT: i64 = 8_000;
 const REACH_ITS_TEXTS: i64 = 5_000;
 
 words! {
-    /// How a delivery stands.
+    /// How a delivery stands, as people ask for it: what its row says ([`DeliveryState`]), and for
+    /// open ones more.
     State "state" {
         /// Not ended.
         Open "open",
         /// Not ended, and at least one try failed.
         Failing "failing",
-        /// Not ended, and its route is configured no longer.
+        /// Not ended, and its route is configured no longer, or asks for what Attio does not have.
         Orphaned "orphaned",
         /// Ended well.
         Succeeded "succeeded",
@@ -50,20 +51,27 @@ impl State {
     /// Whether such a delivery has not ended.
     #[must_use]
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Open | Self::Failing | Self::Orphaned)
+        self.column() == DeliveryState::Open
     }
 
     /// Whether a row's columns say that.
     #[must_use]
     pub fn is_of(self, column: &str, held: Option<&str>, tries: u64) -> bool {
-        column == self.column()
+        column == self.column().as_str()
             && (self != Self::Orphaned || held == Some("orphaned"))
             && (self != Self::Failing || tries > 0)
     }
 
-    /// `deliveries.state`.
-    pub(in crate::store) fn column(self) -> &'static str {
-        if self.is_open() { "open" } else { self.as_str() }
+    /// What stands in the rows of such deliveries.
+    #[must_use]
+    pub fn column(self) -> DeliveryState {
+        match self {
+            Self::Open | Self::Failing | Self::Orphaned => DeliveryState::Open,
+            Self::Succeeded => DeliveryState::Succeeded,
+            Self::Skipped => DeliveryState::Skipped,
+            Self::Dead => DeliveryState::Dead,
+            Self::Discarded => DeliveryState::Discarded,
+        }
     }
 }
 
