@@ -4,6 +4,7 @@
 //! `action`; a stage knows only the stages after it. Who may name which crate is read off the
 //! `use` lines by `tests/relay/house.rs`.
 
+pub mod act;
 pub mod action;
 pub mod admin;
 pub mod app;

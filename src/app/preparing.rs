@@ -27,7 +27,11 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     loop {
-        match store.prepare(migrate).await {
+        // Whoever is cut off here leaves the schema at a whole version.
+        let Some(prepared_or_not) = stop.run_until_cancelled(store.prepare(migrate)).await else {
+            return;
+        };
+        match prepared_or_not {
             Ok(()) => {
                 info!("the store is ready");
                 return prepared.cancel();

@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{
     attio::client::Client,
-    config::{self, Config},
+    config::Config,
+    look::ask,
     reconcile::{self, Change, Found, GRACE, Made, Search, Step},
     store::{Lane, LaneKind, Store},
     telemetry::Metrics,
@@ -283,17 +284,6 @@ fn at_least_one(typed: &str) -> Result<usize, String> {
     }
 }
 
-/// A time, or how long ago.
 fn moment(typed: &str) -> Result<OffsetDateTime, String> {
-    if let Ok(moment) = OffsetDateTime::parse(typed, &Rfc3339) {
-        return Ok(moment);
-    }
-    let ago = config::interval(typed).map_err(|_| {
-        "neither a time as in 2026-11-22T09:00:00Z nor how long ago as in 24h".to_owned()
-    })?;
-    let now = OffsetDateTime::now_utc();
-    ago.try_into()
-        .ok()
-        .and_then(|ago: time::Duration| now.checked_sub(ago))
-        .ok_or_else(|| "longer ago than years are counted".to_owned())
+    ask::moment(typed, OffsetDateTime::now_utc())
 }

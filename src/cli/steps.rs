@@ -6,16 +6,10 @@ use std::{pin::pin, time::Duration};
 use futures_util::FutureExt;
 
 use super::progress::Progress;
-use crate::store::StoreError;
-
-/// The most things in one step: one transaction, during which others wait a little.
-const STEP: usize = 500;
+use crate::act::STEP;
 
 /// With a pace, so many steps a second.
 const STEPS_A_SECOND: f64 = 5.0;
-
-/// A step that others were in the way of is tried again so often.
-const MOST_TRIES: u32 = 20;
 
 /// How fast, in things a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -96,19 +90,6 @@ pub(super) async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Opti
         done = work => Some(done),
         _ = tokio::signal::ctrl_c() => None,
     }
-}
-
-/// Asks the store again while others are in the way.
-pub(super) async fn patiently<T>(
-    mut ask: impl AsyncFnMut() -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    for _ in 1..MOST_TRIES {
-        match ask().await {
-            Err(StoreError::Contended(_)) => {}
-            told => return told,
-        }
-    }
-    ask().await
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub struct StoredDelivery {
     pub action: ActionName,
     /// `open`, `succeeded`, `skipped`, `dead` or `discarded`.
     pub state: String,
-    /// Why an open one may not be claimed: `order` or `orphaned`.
+    /// Why an open one may not be claimed: `order`, `orphaned` or `paused`.
     pub held: Option<String>,
     /// Whether some process has it now.
     pub is_leased: bool,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Lane, StoreError, words::words};
 
 words! {
-    /// Where a delivery stands.
+    /// Where a delivery stands, as its row says; [`super::State`] is finer.
     DeliveryState "deliveries.state" {
         /// Due, leased, or held.
         Open "open",
@@ -48,6 +48,8 @@ pub struct Filter {
     pub record: Option<String>,
     /// Its reason, or the error of one of its attempts, holds this text; case does not matter.
     pub error: Option<String>,
+    /// As many at the most, those that arrived first.
+    pub most: Option<usize>,
 }
 
 /// A delivery that a [`Filter`] means.

@@ -1,6 +1,6 @@
 //! Closed sets of words that stand in columns.
 
-/// Makes an enum of words.
+/// Makes an enum of words; the text says where the words stand.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident $column:literal { $($(#[$of:meta])* $word:ident $text:literal,)* }) => {
         $(#[$doc])*

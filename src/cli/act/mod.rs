@@ -2,8 +2,6 @@
 //! write, every server sees at its next look.
 
 pub(super) mod discard;
-mod elsewhere;
-mod moment;
 pub(super) mod pause;
 pub(super) mod release;
 pub(super) mod replay;

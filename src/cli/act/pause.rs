@@ -7,23 +7,15 @@ use std::{
 
 use anyhow::bail;
 use clap::Args;
-use serde_json::json;
 
 use super::{deliveries, open, who};
-use crate::{
-    cli::steps::patiently,
-    config::Config,
-    store::{Act, Deed, Lane, Pause as Wanted, PauseKind},
-};
-
-/// Deliveries that one transaction holds.
-const HOLD: usize = 1000;
+use crate::{act::Target, config::Config, store::PauseKind};
 
 /// Let the deliveries of an action or a route wait. Nothing is lost; running attempts end.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Pause {
     /// What: action/NAME or route/NAME.
-    #[arg(value_parser = target)]
+    #[arg(value_parser = Target::parse)]
     target: Target,
     /// Why; shown to whoever looks.
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -34,36 +26,14 @@ pub(in crate::cli) struct Pause {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Resume {
     /// What: action/NAME or route/NAME.
-    #[arg(value_parser = target)]
+    #[arg(value_parser = Target::parse)]
     target: Target,
 }
 
-/// An action or a route.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Target {
-    kind: PauseKind,
-    name: String,
-}
-
-fn target(text: &str) -> Result<Target, String> {
-    text.split_once('/')
-        .and_then(|(kind, name)| Some(Target { kind: PauseKind::of(kind)?, name: name.to_owned() }))
-        .filter(|target| !target.name.is_empty())
-        .ok_or_else(|| "write action/NAME or route/NAME".to_owned())
-}
-
-impl std::fmt::Display for Target {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}/{}", self.kind.as_str(), self.name)
-    }
-}
-
-impl Target {
-    fn is_configured(&self, config: &Config) -> bool {
-        match self.kind {
-            PauseKind::Action => config.actions.iter().any(|it| it.name.as_str() == self.name),
-            PauseKind::Route => config.routes.iter().any(|it| it.name.as_str() == self.name),
-        }
+fn is_configured(target: &Target, config: &Config) -> bool {
+    match target.kind {
+        PauseKind::Action => config.actions.iter().any(|it| it.name.as_str() == target.name),
+        PauseKind::Route => config.routes.iter().any(|it| it.name.as_str() == target.name),
     }
 }
 
@@ -71,17 +41,16 @@ impl Target {
 pub(in crate::cli) fn pause(asked: &Pause, config: &Config) -> ExitCode {
     crate::cli::block_on(async {
         let target = &asked.target;
-        if !target.is_configured(config) {
+        if !is_configured(target, config) {
             bail!("no {} `{}` is configured", target.kind.as_str(), target.name);
         }
         let mut lane = open(config).await?;
-        let who = who();
-        let details = json!({"name": target.to_string(), "reason": asked.reason});
-        let act = Act::new(who.as_str(), Deed::Pause, &details);
-        let (name, reason) = (target.name.clone(), asked.reason.clone());
-        let wanted = Wanted { kind: target.kind, name, by: who, reason };
-        if lane.pause(&wanted, &act).await? {
-            let held = hold(&mut lane, target).await?;
+        let paused = target.pause(&mut lane, &who(), &asked.reason, None).await?;
+        if paused.is_new {
+            let held = match target.kind {
+                PauseKind::Action => String::new(),
+                PauseKind::Route => format!("; {} held", deliveries(paused.held)),
+            };
             writeln!(stdout(), "paused {target}: its deliveries wait{held}")?;
         } else {
             writeln!(stdout(), "{target} is paused already")?;
@@ -90,48 +59,18 @@ pub(in crate::cli) fn pause(asked: &Pause, config: &Config) -> ExitCode {
     })
 }
 
-/// What waits already is held here; what comes, where it is met.
-async fn hold(lane: &mut Lane, target: &Target) -> anyhow::Result<String> {
-    if target.kind == PauseKind::Action {
-        return Ok(String::new());
-    }
-    let mut held = 0;
-    loop {
-        let some = patiently(async || lane.hold(&target.name, HOLD).await).await?;
-        held += some;
-        if some < HOLD as u64 {
-            return Ok(format!("; {} held", deliveries(held)));
-        }
-    }
-}
-
 /// Exits with 0 when it is not paused now.
 pub(in crate::cli) fn resume(asked: &Resume, config: &Config) -> ExitCode {
     crate::cli::block_on(async {
         let target = &asked.target;
         let mut lane = open(config).await?;
-        let act = Act::new(who(), Deed::Resume, &json!({"name": target.to_string()}));
-        if lane.resume(target.kind, &target.name, &act).await? {
+        if target.resume(&mut lane, &who()).await? {
             writeln!(stdout(), "resumed {target}: its deliveries go on")?;
-        } else if target.is_configured(config) {
+        } else if is_configured(target, config) {
             writeln!(stdout(), "{target} was not paused")?;
         } else {
             bail!("no {} `{}` is configured or paused", target.kind.as_str(), target.name);
         }
         Ok(ExitCode::SUCCESS)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_is_an_action_or_a_route_by_name() {
-        let action = Target { kind: PauseKind::Action, name: "a/b".to_owned() };
-        assert_eq!(target("action/a/b"), Ok(action));
-        for wrong in ["billing", "action/", "source/crm", ""] {
-            assert!(target(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -7,19 +7,19 @@ use std::{
 };
 
 use clap::Args;
-use serde_json::Value;
 use url::Url;
 
-use super::{Consent, deliveries, elsewhere::Elsewhere, open, which::Which, who};
+use super::{Consent, deliveries, open, which::Which, who};
 use crate::{
+    act::{self, Chosen, Elsewhere, Reach},
     cli::{
         WRONG_USAGE, again,
         confirm::agreed,
         progress::Progress,
-        steps::{End, Pace, in_steps, patiently},
+        steps::{End, Pace, in_steps},
     },
     config::Config,
-    store::{Act, Deed, DeliveryState, Lane, ReplayMode, Selected},
+    store::{DeliveryState, Lane, ReplayMode, Selected},
 };
 
 /// Deliver again what has ended, linked to the old. Without --state, filters mean dead deliveries
@@ -55,7 +55,7 @@ fn address(text: &str) -> Result<Url, String> {
 
 /// Exits with 0 when all that was meant is replayed, with 1 when something could not be.
 pub(in crate::cli) fn run(replay: &Replay, config: &Config) -> ExitCode {
-    if replay.which.is_nothing() {
+    if replay.which.meant().is_nothing() {
         eprintln!("error: say which deliveries: ids, or filters such as --state dead");
         return ExitCode::from(WRONG_USAGE);
     }
@@ -65,11 +65,15 @@ pub(in crate::cli) fn run(replay: &Replay, config: &Config) -> ExitCode {
 impl Replay {
     async fn perform(&self, config: &Config) -> anyhow::Result<ExitCode> {
         let mut lane = open(config).await?;
-        let meant = self.meant(&mut lane).await?;
-        let refused = self.tell_of_others(&meant, &mut lane).await?;
+        let asked = self.asked();
+        let Chosen { meant, others, .. } = asked.choose(&mut lane, None).await?;
+        for (id, why) in &others {
+            eprintln!("delivery {id} {why}");
+        }
+        let refused = others.len();
         let well = |is_well| if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         let all = deliveries(meant.len() as u64);
-        writeln!(stdout(), "{all} to {}", self.summary(&meant))?;
+        writeln!(stdout(), "{all} to {}", self.summary(&asked, &meant))?;
         if self.consent.dry_run || meant.is_empty() {
             return Ok(well(refused == 0));
         }
@@ -78,8 +82,8 @@ impl Replay {
             return Ok(ExitCode::FAILURE);
         }
         let (end, done) = match &self.to {
-            Some(url) => self.send(&mut lane, &meant, url).await?,
-            None => self.replay(&mut lane, &meant).await?,
+            Some(url) => self.send(&mut lane, &asked, &meant, url).await?,
+            None => self.replay(&mut lane, &asked, &meant).await?,
         };
         if end == End::Stopped {
             eprintln!("stopped; {}", self.how_to_go_on());
@@ -87,41 +91,9 @@ impl Replay {
         Ok(well(end == End::Done && refused == 0 && done == meant.len() as u64))
     }
 
-    /// What can be replayed of what is meant.
-    async fn meant(&self, lane: &mut Lane) -> anyhow::Result<Vec<Selected>> {
-        let mut filter = self.which.filter(lane).await?;
-        filter.unreplayed = self.to.is_none();
-        if self.which.ids.is_empty() && filter.states.is_empty() {
-            filter.states = vec![DeliveryState::Dead];
-            filter.unreplayed = true;
-        }
-        let mut meant = lane.select(&filter).await?;
-        meant.retain(|one| self.to.is_some() || one.state != DeliveryState::Open);
-        Ok(meant)
-    }
-
-    /// Says of each id that was given and cannot be replayed why not. Returns how many.
-    async fn tell_of_others(&self, meant: &[Selected], lane: &mut Lane) -> anyhow::Result<usize> {
-        let is_meant = |id| meant.iter().any(|one| one.id == id);
-        let others: Vec<_> = self.which.ids.iter().copied().filter(|id| !is_meant(*id)).collect();
-        if others.is_empty() {
-            return Ok(0);
-        }
-        let ids = others.clone();
-        let filter = crate::store::Filter { ids, ..crate::store::Filter::default() };
-        let found = lane.select(&filter).await?;
-        for id in &others {
-            let why = match found.iter().find(|one| one.id == *id) {
-                None => "is not in the store".to_owned(),
-                Some(Selected { replayed_by: Some(by), .. }) => {
-                    format!("was replayed already, by {by}: replay that one")
-                }
-                Some(one) if one.state == DeliveryState::Open => "is still open".to_owned(),
-                Some(_) => "does not fit the filters".to_owned(),
-            };
-            eprintln!("delivery {id} {why}");
-        }
-        Ok(others.len())
+    fn asked(&self) -> act::Replay {
+        let mode = ReplayMode { as_new: self.as_new, fresh: self.fresh };
+        act::Replay { which: self.which.meant(), mode, to: self.to.clone() }
     }
 
     fn verb(&self) -> &'static str {
@@ -137,14 +109,17 @@ impl Replay {
     }
 
     /// How many of each state, and under which key they go.
-    fn summary(&self, meant: &[Selected]) -> String {
+    fn summary(&self, asked: &act::Replay, meant: &[Selected]) -> String {
         let mut counts: BTreeMap<DeliveryState, usize> = BTreeMap::new();
         for one in meant {
             *counts.entry(one.state).or_default() += 1;
         }
         let part = |(state, count): (DeliveryState, usize)| {
-            let keeps = state.keeps_its_key() && !self.as_new;
-            let key = if keeps { "the same idempotency key" } else { "a new idempotency key" };
+            let key = if asked.keeps_key(state) {
+                "the same idempotency key"
+            } else {
+                "a new idempotency key"
+            };
             format!("{count} {}, under {key}", state.as_str())
         };
         let parts: Vec<_> = counts.into_iter().map(part).collect();
@@ -152,17 +127,17 @@ impl Replay {
         if parts.is_empty() { verb } else { format!("{verb}: {}", parts.join("; ")) }
     }
 
-    async fn replay(&self, lane: &mut Lane, meant: &[Selected]) -> anyhow::Result<(End, u64)> {
-        let mut details = self.which.details();
-        details.insert("as_new".to_owned(), self.as_new.into());
-        details.insert("fresh".to_owned(), self.fresh.into());
-        let act = Act::new(who(), Deed::Replay, &Value::from(details));
-        let mode = ReplayMode { as_new: self.as_new, fresh: self.fresh };
+    async fn replay(
+        &self,
+        lane: &mut Lane,
+        asked: &act::Replay,
+        meant: &[Selected],
+    ) -> anyhow::Result<(End, u64)> {
+        let act = asked.act(who());
         let (mut done, mut new_keys) = (0, 0);
         let mut progress = Progress::of(meant.len() as u64, "replayed");
         let end = in_steps(meant, None, self.rate, &mut progress, async |some, progress| {
-            let ids: Vec<_> = some.iter().map(|one| one.id).collect();
-            let replayed = patiently(async || lane.replay(&ids, mode, &act).await).await?;
+            let replayed = asked.step(lane, some, &act).await?;
             for one in replayed.iter().filter(|_| self.which.ids.len() == 1) {
                 progress.say(&format!("delivery {} does {} again", one.id, one.of));
             }
@@ -188,15 +163,13 @@ impl Replay {
     async fn send(
         &self,
         lane: &mut Lane,
+        asked: &act::Replay,
         meant: &[Selected],
         url: &Url,
     ) -> anyhow::Result<(End, u64)> {
-        let mut details = self.which.details();
-        // Not what may be secret in it.
-        let host = url.host_str().unwrap_or_default();
-        details.insert("to".to_owned(), format!("{}://{host}{}", url.scheme(), url.path()).into());
-        let act = Act::new(who(), Deed::Send, &Value::from(details));
-        let elsewhere = Elsewhere::new(url)?;
+        let act = asked.act(who());
+        // The person who runs the command typed it.
+        let elsewhere = Elsewhere::new(url, Reach::Anywhere)?;
         let mut taken = 0;
         let mut progress = Progress::of(meant.len() as u64, "sent");
         let end = in_steps(meant, Some(1), self.rate, &mut progress, async |some, progress| {

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
 use super::Table;
+use crate::store::{DeliveryState, words::words};
 
 /// Events and deliveries get their ids in the same moment as their message, by one clock; this is
 /// much more. No index leads from a message to what it caused: the ids do, which hold the time.
@@ -15,43 +16,15 @@ const REACH_OWN_COLUMNS: i64 = 20_000;
 const REACH_ITS_EVENT: i64 = 8_000;
 const REACH_ITS_TEXTS: i64 = 5_000;
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$of_it:meta])* $word:ident $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$of_it])* $word,)*
-        }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$word),*];
-
-            /// The word for it.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$word => $text,)*
-                }
-            }
-
-            /// What the word stands for.
-            #[must_use]
-            pub fn of(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.as_str() == word)
-            }
-        }
-    };
-}
-
 words! {
-    /// How a delivery stands.
-    State {
+    /// How a delivery stands, as people ask for it: what its row says ([`DeliveryState`]), and for
+    /// open ones more.
+    State "state" {
         /// Not ended.
         Open "open",
         /// Not ended, and at least one try failed.
         Failing "failing",
-        /// Not ended, and its route is configured no longer.
+        /// Not ended, and its route is configured no longer, or asks for what Attio does not have.
         Orphaned "orphaned",
         /// Ended well.
         Succeeded "succeeded",
@@ -66,7 +39,7 @@ words! {
 
 words! {
     /// Whether a message was let in.
-    MessageStatus {
+    MessageStatus "messages.status" {
         /// It was.
         Accepted "accepted",
         /// It is kept aside.
@@ -78,20 +51,27 @@ impl State {
     /// Whether such a delivery has not ended.
     #[must_use]
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Open | Self::Failing | Self::Orphaned)
+        self.column() == DeliveryState::Open
     }
 
     /// Whether a row's columns say that.
     #[must_use]
     pub fn is_of(self, column: &str, held: Option<&str>, tries: u64) -> bool {
-        column == self.column()
+        column == self.column().as_str()
             && (self != Self::Orphaned || held == Some("orphaned"))
             && (self != Self::Failing || tries > 0)
     }
 
-    /// `deliveries.state`.
-    pub(in crate::store) fn column(self) -> &'static str {
-        if self.is_open() { "open" } else { self.as_str() }
+    /// What stands in the rows of such deliveries.
+    #[must_use]
+    pub fn column(self) -> DeliveryState {
+        match self {
+            Self::Open | Self::Failing | Self::Orphaned => DeliveryState::Open,
+            Self::Succeeded => DeliveryState::Succeeded,
+            Self::Skipped => DeliveryState::Skipped,
+            Self::Dead => DeliveryState::Dead,
+            Self::Discarded => DeliveryState::Discarded,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::{
 };
 
 use super::Lane;
-use crate::store::{DeliveryState, Filter, Selected, StoreError, filter::first_id_of};
+use crate::store::{DeliveryState, Filter, Selected, StoreError, count, filter::first_id_of};
 
 impl Lane {
     pub(in crate::store) async fn select(
@@ -30,6 +30,9 @@ async fn select(db: &mut PgConnection, filter: &Filter) -> Result<Vec<Selected>,
     of_deliveries(&mut sql, filter);
     of_events(&mut sql, filter);
     sql.push(" ORDER BY d.seq");
+    if let Some(most) = filter.most {
+        sql.push(" LIMIT ").push_bind(count(most));
+    }
     sql.build().persistent(false).try_map(|row| selected(&row)).fetch_all(db).await
 }
 

@@ -8,6 +8,7 @@ use std::{pin::pin, time::Duration};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::time::sleep;
+use tracing::info;
 
 use super::{connection::away, setup::connect};
 use crate::store::{
@@ -82,6 +83,7 @@ pub(super) async fn migrate(
 
 /// Waits until nobody else migrates.
 async fn take(db: &mut PgConnection, watcher: MigrationWatcher<'_>) -> Result<(), StoreError> {
+    let mut is_told = false;
     loop {
         let is_ours = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(TURN);
         if is_ours.fetch_one(&mut *db).await.map_err(away)? {
@@ -91,6 +93,9 @@ async fn take(db: &mut PgConnection, watcher: MigrationWatcher<'_>) -> Result<()
         let who: Option<String> = who.fetch_optional(&mut *db).await.map_err(away)?;
         let who = who.as_deref().unwrap_or("a process that has just ended");
         watcher(Migrating::Waiting(&format!("another one migrates: {who}")));
+        if !std::mem::replace(&mut is_told, true) {
+            info!(%who, "another one migrates; waiting for it");
+        }
         sleep(LOOK).await;
     }
 }

@@ -7,7 +7,7 @@ use sqlx::{
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{Lane, queue::json};
-use crate::store::{DeliveryState, Filter, Selected, StoreError, filter::first_id_of};
+use crate::store::{DeliveryState, Filter, Selected, StoreError, count, filter::first_id_of};
 
 impl Lane {
     pub(in crate::store) async fn select(
@@ -29,6 +29,9 @@ async fn select(db: &mut SqliteConnection, filter: &Filter) -> Result<Vec<Select
     of_deliveries(&mut sql, filter)?;
     of_events(&mut sql, filter);
     sql.push(" ORDER BY d.seq");
+    if let Some(most) = filter.most {
+        sql.push(" LIMIT ").push_bind(count(most));
+    }
     sql.build().persistent(false).try_map(|row| selected(&row)).fetch_all(db).await
 }
 

@@ -102,7 +102,7 @@ impl Lane {
             Table::Deliveries => statement
                 .bind(filter.route.as_deref())
                 .bind(filter.action.as_deref())
-                .bind(filter.state.map(State::column))
+                .bind(filter.state.map(|state| state.column().as_str()))
                 .bind((filter.state == Some(State::Orphaned)).then_some("orphaned"))
                 .bind(i32::from(filter.state == Some(State::Failing)))
                 .bind(filter.error.as_deref())

@@ -1,38 +1,62 @@
-//! `attio-relay replay --to URL`: events as standard JSON to an address of nobody's configuration.
+//! Events as standard JSON to an address of nobody's configuration.
 //!
-//! The command sends by itself: it is a person's look at what an action would have sent. Nothing of
-//! the action goes along, and the delivery stays as it is.
+//! It is a person's look at what an action would have sent. Nothing of the action goes along, and
+//! the delivery stays as it is.
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
 use secrecy::SecretString;
-use url::Url;
+use url::{Host, Url};
 use uuid::Uuid;
 
+use super::Refusal;
 use crate::{
-    action::{ActionError, http::Http},
+    action::{ActionError, guard::is_public, http::Http},
     config::{self, ActionKind, HttpAction},
     job::{Job, Values},
-    store::{Lane, Selected, SnapshotKind},
+    store::{Lane, Selected, SnapshotKind, StoreError},
 };
 
 /// One request takes so long at the most.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sends to one address.
-pub(super) struct Elsewhere(Http);
+pub struct Elsewhere(Http);
+
+/// Which addresses may be sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Any: the person sits at this machine, and could reach it without us.
+    Anywhere,
+    /// Those of the public internet: whoever asks may not be where this machine is.
+    Public,
+}
 
 impl Elsewhere {
-    /// To this address, which may be private: the person who runs the command typed it.
-    pub(super) fn new(url: &Url) -> anyhow::Result<Self> {
+    /// To this address.
+    ///
+    /// # Errors
+    /// [`Refusal::Wrong`]: it is no address of HTTP, or out of reach.
+    pub fn new(url: &Url, reach: Reach) -> Result<Self, Refusal> {
+        let wrong = |why: String| Err(Refusal::Wrong(why));
+        if !matches!(url.scheme(), "http" | "https") {
+            return wrong("write an address such as https://example.com/hook".to_owned());
+        }
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => Some(address.into()),
+            Some(Host::Ipv6(address)) => Some(address.into()),
+            Some(Host::Domain(_)) | None => None,
+        };
+        if reach == Reach::Public && address.is_some_and(|address| !is_public(address)) {
+            return wrong("only public addresses can be sent to from here".to_owned());
+        }
         let http = HttpAction {
             url: url.clone(),
             method: "POST".to_owned(),
             signing_secret: None,
             headers: Vec::<(String, SecretString)>::new(),
             body: None,
-            allow_private: true,
+            allow_private: reach == Reach::Anywhere,
         };
         let none = Duration::ZERO;
         let action = config::Action {
@@ -43,18 +67,24 @@ impl Elsewhere {
             rate: None,
             retry: config::Retry { attempts: 1, first: none, factor: 1.0, max: none },
         };
-        let http = Http::build(&action, &http).map_err(|problem| anyhow::anyhow!("{problem}"))?;
+        let http =
+            Http::build(&action, &http).map_err(|problem| Refusal::Wrong(problem.to_string()))?;
         Ok(Self(http))
     }
 
     /// Sends one; says why it was not taken.
-    pub(super) async fn send(
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn send(
         &self,
         lane: &mut Lane,
         one: &Selected,
         as_new: bool,
-    ) -> anyhow::Result<Result<(), String>> {
-        let event = lane.event(one.event_id).await?.context("its event is gone")?;
+    ) -> Result<Result<(), String>, StoreError> {
+        let Some(event) = lane.event(one.event_id).await? else {
+            return Ok(Err("its event is gone".to_owned()));
+        };
         let mut values = Values::default();
         for kept in lane.snapshots(&[event.id]).await? {
             let place = match kept.kind {
