@@ -33,7 +33,7 @@ use crate::{
         watch,
     },
     config::Config,
-    dispatch::Dispatch,
+    dispatch::{Dispatch, Limits},
     enrich::{Enrich, Names},
     http::{
         Door, DoorLimits, Health,
@@ -44,6 +44,7 @@ use crate::{
     look::Look,
     reconcile::Schedule,
     reload::{self, Origin},
+    retention::Retention,
     routing::{self, RouteTable},
     sampling,
     shutdown::Stop,
@@ -134,6 +135,7 @@ pub async fn start_from(
         &ends.intake,
     );
 
+    let is_busy = intake.is_busy();
     let draining = Arc::new(AtomicBool::new(false));
     let health = Health::new(Arc::clone(&draining), intake.ability());
     let door =
@@ -171,14 +173,8 @@ pub async fn start_from(
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
     spawn_attio(&mut tasks, &ends, &config, (client, names), &store, &metrics);
-    let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
-    let sampling = sampling::run(
-        sample_lane,
-        Arc::clone(dispatch.limits()),
-        Arc::clone(&metrics),
-        ends.rest.clone(),
-    );
-    tasks.spawn_prepared("sampling", &ends.rest, sampling);
+    let limits = Arc::clone(dispatch.limits());
+    spawn_upkeep(&mut tasks, &ends, &config, (limits, is_busy), &store, &metrics);
     let (report_unusable, unusable) = mpsc::channel(1);
     let soon = stop.soon.clone();
     let preparing =
@@ -224,6 +220,23 @@ fn spawn_attio(
     if let Some(names) = names {
         tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));
     }
+}
+
+/// What looks after the store while serving.
+fn spawn_upkeep(
+    tasks: &mut Tasks,
+    ends: &Ends,
+    config: &Config,
+    (limits, is_busy): (Arc<Limits>, impl Fn() -> bool + Send + Sync + 'static),
+    store: &Store,
+    metrics: &Arc<Metrics>,
+) {
+    let lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
+    let sampling = sampling::run(lane, limits, Arc::clone(metrics), ends.rest.clone());
+    tasks.spawn_prepared("sampling", &ends.rest, sampling);
+    let end = ends.claims.clone();
+    let retention = Retention::new(&config.store, store, metrics, is_busy, end);
+    tasks.spawn_prepared("retention", &ends.claims, retention.run());
 }
 
 async fn bind(

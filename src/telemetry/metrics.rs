@@ -119,6 +119,15 @@ metrics! {
     webhook_status: Gauge = "webhook_status" ["source", "status"];
     /// 1, with the version that runs.
     build_info: Gauge = "build_info" ["version"];
+    /// About how many rows a table has, sampled; aggregate by max.
+    store_rows: Gauge = "store_rows" ["table"];
+    /// How many bytes a table takes with its indexes, sampled; aggregate by max. SQLite tells of
+    /// its whole file only, and of what of it is free to be used again.
+    store_bytes: Gauge = "store_bytes" ["table"];
+    /// How long ago the oldest event arrived that is kept, sampled; aggregate by max.
+    oldest_event_seconds: Gauge = "oldest_event_seconds" [];
+    /// Rows that were removed because they were old, by table; bodies are those of messages that stay for their keys.
+    removed: Counter = "removed_total" ["table"];
 }
 
 fn recorder() -> PrometheusRecorder {

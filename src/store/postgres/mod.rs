@@ -14,6 +14,7 @@ mod pause;
 mod queue;
 mod reconcile;
 mod record;
+mod remove;
 mod row;
 mod select;
 mod setup;
@@ -39,6 +40,7 @@ pub mod statements {
     pub const LET_GO: &str = super::pause::LET_GO;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const LOOK: [&str; 17] = super::look::statements::ALL;
+    pub const REMOVE: [&str; 14] = super::remove::STATEMENTS;
     pub const ACTIVITY: [(&str, usize); 4] = super::activity::STATEMENTS;
 
     /// What the lanes that run them have set.

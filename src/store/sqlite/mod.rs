@@ -15,6 +15,7 @@ mod pause;
 mod queue;
 mod reconcile;
 mod record;
+mod remove;
 mod select;
 mod setup;
 
@@ -39,6 +40,7 @@ pub mod statements {
     pub const LET_GO: &str = super::pause::LET_GO;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const LOOK: [&str; 17] = super::look::statements::ALL;
+    pub const REMOVE: [&str; 14] = super::remove::STATEMENTS;
     pub const ACTIVITY: [&str; 4] = super::activity::STATEMENTS;
 }
 
@@ -74,7 +76,8 @@ impl Sqlite {
             | LaneKind::Outcome
             | LaneKind::Look
             | LaneKind::Reconcile
-            | LaneKind::Act => self.writer.clone(),
+            | LaneKind::Act
+            | LaneKind::Remove => self.writer.clone(),
             // Readers need not wait for the writer, nor it for them.
             LaneKind::Sample | LaneKind::Read => Connection::new(&self.file),
         };
