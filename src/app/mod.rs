@@ -149,7 +149,7 @@ pub async fn start_from(
     .with_tls(tls.clone())
     .with_draining(Arc::clone(&draining))
     .with_metrics(Arc::clone(&metrics));
-    let look = Arc::new(Look::new(&store, routes.clone()));
+    let look = Arc::new(Look::new(&store, routes.clone()).keeping(config.store.retention));
     let access = Access::new(&config.server);
     let private = admin::router(&health, standing.clone(), Arc::clone(&metrics), access, look);
     let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?;

@@ -223,7 +223,9 @@ fn write_plain(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Array(items) => {
             out.push(b'[');
-            items.iter().for_each(|item| write_plain(item, out));
+            for item in items {
+                write_plain(item, out);
+            }
             out.push(b']');
         }
         Value::String(text) => write_text(text, out),
@@ -315,15 +317,15 @@ mod tests {
             r#"{"a":1,"b":[2],"x":[]}"#,
             r#"{"a":1,"b":["2","x"]}"#,
             r#"{"a":[1,["b",2,"x"]]}"#,
-            r#"[0.0]"#,
-            r#"[-0.0]"#,
-            r#"[0]"#,
-            r#"[[],[]]"#,
-            r#"[[[]]]"#,
+            "[0.0]",
+            "[-0.0]",
+            "[0]",
+            "[[],[]]",
+            "[[[]]]",
             r#"["1","2"]"#,
             r#"["12"]"#,
-            r#"[12]"#,
-            r#"[1,2]"#,
+            "[12]",
+            "[1,2]",
             r#"{"t":"\ud800"}"#,
             r#"{ "t":"\ud800"}"#,
             "not json",

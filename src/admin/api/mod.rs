@@ -94,14 +94,14 @@ async fn deliveries(State(look): State<Arc<Look>>, RawQuery(query): RawQuery) ->
 
 async fn message(State(look): State<Arc<Look>>, Path(id): Path<String>, query: RawQuery) -> Answer {
     match one(&id, &query) {
-        Ok((id, with_body)) => shown(look.message(id, with_body).await),
+        Ok((id, with_body)) => shown_or(look.message(id, with_body).await, &look),
         Err(hint) => bad_request(hint),
     }
 }
 
 async fn event(State(look): State<Arc<Look>>, Path(id): Path<String>, query: RawQuery) -> Answer {
     match one(&id, &query) {
-        Ok((id, with_body)) => shown(look.event(id, with_body).await),
+        Ok((id, with_body)) => shown_or(look.event(id, with_body).await, &look),
         Err(hint) => bad_request(hint),
     }
 }
@@ -112,7 +112,7 @@ async fn delivery(
     query: RawQuery,
 ) -> Answer {
     match one(&id, &query) {
-        Ok((id, with_body)) => shown(look.delivery(id, with_body).await),
+        Ok((id, with_body)) => shown_or(look.delivery(id, with_body).await, &look),
         Err(hint) => bad_request(hint),
     }
 }
@@ -135,6 +135,14 @@ fn one(id: &str, RawQuery(query): &RawQuery) -> Result<(Uuid, bool), &'static st
 
 fn bad_request(hint: &str) -> Answer {
     error(StatusCode::BAD_REQUEST, "query", hint)
+}
+
+/// What was found, or why it may not be there.
+fn shown_or<T: Serialize>(found: Result<Option<T>, StoreError>, look: &Look) -> Answer {
+    match found {
+        Ok(None) => error(StatusCode::NOT_FOUND, "not_found", &look.not_there()),
+        found => shown(found),
+    }
 }
 
 fn shown<T: Serialize>(found: Result<Option<T>, StoreError>) -> Answer {

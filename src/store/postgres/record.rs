@@ -225,6 +225,9 @@ pub(super) async fn record(
     rows.write(db, process, made).await
 }
 
+/// `dedup`, `id`, `body` and `body_digest`.
+type StandingRow = (Vec<u8>, Uuid, Vec<u8>, Option<Vec<u8>>);
+
 /// The rows that stand under the given `dedup`s. A statement of its own: `RETURNING` after
 /// `DO NOTHING` shows only what is new.
 pub(super) async fn existing(
@@ -232,7 +235,7 @@ pub(super) async fn existing(
     dedups: &[[u8; 32]],
 ) -> Result<Vec<Existing>, sqlx::Error> {
     let dedups: HashSet<&[u8]> = dedups.iter().map(<[u8; 32]>::as_slice).collect();
-    let rows: Vec<(Vec<u8>, Uuid, Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
+    let rows: Vec<StandingRow> = sqlx::query_as(
         "-- store::postgres::existing
         SELECT dedup, id, body, body_digest FROM messages WHERE dedup = ANY ($1)",
     )

@@ -262,13 +262,16 @@ async fn count_keys(
         .collect())
 }
 
+/// `dedup`, `id`, `body` and `body_digest`.
+type StandingRow = (Vec<u8>, Hyphenated, Vec<u8>, Option<Vec<u8>>);
+
 /// The rows that stand under the given `dedup`s.
 pub(super) async fn existing(
     db: &mut SqliteConnection,
     dedups: &[[u8; 32]],
 ) -> Result<Vec<Existing>, sqlx::Error> {
     let dedups: Vec<String> = dedups.iter().map(hex::encode).collect();
-    let rows: Vec<(Vec<u8>, Hyphenated, Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
+    let rows: Vec<StandingRow> = sqlx::query_as(
         "-- store::sqlite::existing
         SELECT dedup, id, body, body_digest FROM messages
         WHERE dedup IN (SELECT unhex(value) FROM jsonb_each(?1))",
