@@ -22,6 +22,7 @@ mod mask;
 pub mod name;
 pub mod reconcile;
 pub mod reload;
+pub mod retention;
 pub mod retry_after;
 pub mod routing;
 pub mod sampling;

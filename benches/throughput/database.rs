@@ -70,6 +70,20 @@ impl Postgres {
         })
     }
 
+    /// Runs statements in the latest database, as one transaction where there are several.
+    ///
+    /// # Errors
+    /// When the server refuses them.
+    pub fn run(&self, statements: &str) -> anyhow::Result<()> {
+        let mut url = self.url.clone();
+        url.set_path(&self.name());
+        runtime()?.block_on(async {
+            let mut connection = PgConnection::connect(url.as_str()).await?;
+            connection.execute(AssertSqlSafe(statements)).await?;
+            Ok(())
+        })
+    }
+
     /// Which version it is.
     ///
     /// # Errors

@@ -191,4 +191,28 @@ pub const FIGURES: &[Figure] = &[
         over: None,
         bar: Unjudged,
     },
+    Figure {
+        scenario: "retention",
+        title: "ack p50 at 500/s beside 5 million old events, while they are removed",
+        of: "removing p50",
+        unit: "ms",
+        over: Some("kept p50"),
+        bar: AtMost(1.5, 1.1),
+    },
+    Figure {
+        scenario: "retention",
+        title: "ack p99 at 500/s beside 5 million old events, while they are removed",
+        of: "removing p99",
+        unit: "ms",
+        over: Some("kept p99"),
+        bar: AtMost(2.0, 1.25),
+    },
+    Figure {
+        scenario: "retention",
+        title: "old events removed meanwhile",
+        of: "removed",
+        unit: "/s",
+        over: None,
+        bar: Unjudged,
+    },
 ];

@@ -20,6 +20,8 @@ pub struct Setup {
     pub deliveries: usize,
     /// A limit of the actions, such as `1/s`.
     pub rate: Option<&'static str>,
+    /// `store.retention`.
+    pub retention: &'static str,
 }
 
 /// A running relay.
@@ -73,6 +75,7 @@ drain_delay = "0s"
 
 [store]
 url = "{}"
+retention = "{}"
 
 [[sources]]
 name = "bench"
@@ -82,7 +85,7 @@ secrets = ["env:BENCH_SECRET"]
 [worker]
 concurrency = 512
 "#,
-        setup.store
+        setup.store, setup.retention
     );
     let rate = setup.rate.map(|rate| format!("rate = \"{rate}\"\n")).unwrap_or_default();
     for number in 0..setup.deliveries {

@@ -2,6 +2,7 @@
 
 mod deliver;
 mod receive;
+mod retention;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -49,6 +50,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ("backlog", deliver::backlog),
     ("sqlite", receive::sqlite),
     ("cost", deliver::cost),
+    ("retention", retention::retention),
 ];
 
 impl Bench {
@@ -64,6 +66,7 @@ impl Bench {
             sink: sink.address(),
             deliveries: 1,
             rate: None,
+            retention: "30d",
         })
     }
 

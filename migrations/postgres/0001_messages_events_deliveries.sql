@@ -31,6 +31,8 @@ CREATE TABLE messages (
     reason      text,
     body        bytea       NOT NULL,
     origin      message_origin NOT NULL DEFAULT 'attio',
+    body_digest digest,
+    released    uuid,
     CONSTRAINT quarantined_says_why CHECK ((status = 'quarantined') = (reason IS NOT NULL))
 );
 CREATE UNIQUE INDEX messages_dedup ON messages (dedup);
@@ -44,8 +46,11 @@ COMMENT ON COLUMN messages.key IS 'The Idempotency-Key header''s bytes, or the b
 COMMENT ON COLUMN messages.received_at IS 'When its head arrived, or when reconcile made it, by the process''s clock.';
 COMMENT ON COLUMN messages.status IS 'accepted, or quarantined: signed, but unreadable, or a known key with other JSON.';
 COMMENT ON COLUMN messages.reason IS 'Why it is quarantined.';
-COMMENT ON COLUMN messages.body IS 'The bytes that were signed; for those of reconcile the same form, made here.';
+COMMENT ON COLUMN messages.body IS 'The bytes that were signed; for those of reconcile the same form, made here. Empty once they were removed: see body_digest.';
 COMMENT ON COLUMN messages.origin IS 'attio: sent by it, with a signature; reconcile: made here, because nothing was heard of a change.';
+
+COMMENT ON COLUMN messages.body_digest IS 'SHA-256 of the JSON that the body said, whatever its spelling, once the body was removed: later copies are compared with it. Null while the body is there.';
+COMMENT ON COLUMN messages.released IS 'One of its events, where those were not made on arrival, but when it was released from quarantine.';
 
 CREATE TABLE events (
     id           uuid     NOT NULL PRIMARY KEY,
@@ -293,6 +298,15 @@ COMMENT ON COLUMN standings.last_success IS 'When one succeeded last.';
 COMMENT ON COLUMN standings.last_failure IS 'When an attempt failed, or one died, last.';
 COMMENT ON COLUMN standings.last_error IS 'What went wrong then; known secrets masked.';
 COMMENT ON COLUMN standings.failing_since IS 'The first failure after the last success; null when nothing failed since.';
+
+-- Rows are removed all the time from the old end of these tables. By default a fifth of a table
+-- would have to be dead before its room is used again; of 40 million rows that are 8 million. Not
+-- earlier than this, because each vacuum reads the indexes whole; with the usual pauses, because it
+-- is in no hurry. (deliveries has settings of its own: its rows change before they go.)
+ALTER TABLE messages SET (autovacuum_vacuum_scale_factor = 0.03);
+ALTER TABLE events SET (autovacuum_vacuum_scale_factor = 0.03);
+ALTER TABLE attempts SET (autovacuum_vacuum_scale_factor = 0.03);
+ALTER TABLE snapshots SET (autovacuum_vacuum_scale_factor = 0.03);
 
 -- What the statements of the hot paths take: one array of rows each. An array for each column would
 -- cost a function call and a buffer for each, about a third of a statement for one message.

@@ -13,8 +13,10 @@ CREATE TABLE messages (
     received_at INTEGER NOT NULL, -- When its head arrived, or when reconcile made it, by the process's clock.
     status      TEXT    NOT NULL CHECK (status IN ('accepted', 'quarantined')), -- accepted, or quarantined: signed, but unreadable, or a known key with other JSON.
     reason      TEXT, -- Why it is quarantined.
-    body        BLOB    NOT NULL, -- The bytes that were signed; for those of reconcile the same form, made here.
+    body        BLOB    NOT NULL, -- The bytes that were signed; for those of reconcile the same form, made here. Empty once they were removed: see body_digest.
     origin      TEXT    NOT NULL DEFAULT 'attio' CHECK (origin IN ('attio', 'reconcile')), -- attio: sent by it, with a signature; reconcile: made here, because nothing was heard of a change.
+    body_digest BLOB, -- SHA-256 of the JSON that the body said, whatever its spelling, once the body was removed: later copies are compared with it. Null while the body is there.
+    released    TEXT, -- One of its events, where those were not made on arrival, but when it was released from quarantine.
     CONSTRAINT dedup_is_a_hash CHECK (octet_length(dedup) = 32),
     CONSTRAINT quarantined_says_why CHECK ((status = 'quarantined') = (reason IS NOT NULL))
 ) STRICT;

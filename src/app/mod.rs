@@ -32,7 +32,7 @@ use crate::{
         watch,
     },
     config::Config,
-    dispatch::Dispatch,
+    dispatch::{Dispatch, Limits},
     enrich::{Enrich, Names},
     http::{
         Door, DoorLimits, Health,
@@ -43,6 +43,7 @@ use crate::{
     look::{self, Look, Lookout},
     reconcile::Schedule,
     reload::{self, Origin},
+    retention::Retention,
     routing::{self, RouteTable},
     sampling,
     shutdown::Stop,
@@ -135,6 +136,7 @@ pub async fn start_from(
         &ends.intake,
     );
 
+    let is_busy = intake.is_busy();
     let draining = Arc::new(AtomicBool::new(false));
     let health = Health::new(Arc::clone(&draining), intake.ability());
     let door =
@@ -148,7 +150,7 @@ pub async fn start_from(
     .with_tls(tls.clone())
     .with_draining(Arc::clone(&draining))
     .with_metrics(Arc::clone(&metrics));
-    let look = Arc::new(Look::new(&store, routes.clone()));
+    let look = Arc::new(Look::new(&store, routes.clone()).keeping(config.store.retention));
     let access = Access::new(&config.server);
     let (pulse, webhooks) = (Arc::new(Pulse::new(Instant::now())), watch::Seen::default());
     let lookout = Lookout::new(look::Parts {
@@ -190,6 +192,8 @@ pub async fn start_from(
     tasks.spawn_prepared("tally", &ends.rest, telling);
     spawn_attio(&mut tasks, &ends, &config, (client, names, watched), &store, (&metrics, webhooks));
     spawn_sampling(&mut tasks, &ends, &store, &dispatch, routes, (&metrics, pulse));
+    let retention = Retention::new(&config.store, &store, &metrics, is_busy, ends.claims.clone());
+    tasks.spawn_prepared("retention", &ends.claims, retention.run());
     let (report_unusable, unusable) = mpsc::channel(1);
     let soon = stop.soon.clone();
     let preparing =

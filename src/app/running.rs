@@ -136,6 +136,7 @@ impl Parts {
         }
         self.tasks.wait_for("claim", WRITING_PATIENCE).await;
         self.tasks.wait_for("reconcile", WRITING_PATIENCE).await;
+        self.tasks.wait_for("retention", WRITING_PATIENCE).await;
         self.dispatch.finish_attempts(ATTEMPTS_PATIENCE).await;
         drop(self.dispatch);
         if !self.tasks.wait_for("outcome", WRITING_PATIENCE).await {

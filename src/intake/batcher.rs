@@ -359,7 +359,7 @@ impl Batcher {
                     self.accept(incoming, sent, &mut due);
                 }
                 Some(_) if message.quarantined.is_some() => incoming.answer(Receipt::Quarantined),
-                Some(row) if plan::same_json(&row.body, &message.body) => {
+                Some(row) if plan::says_the_same(row, &message.body) => {
                     incoming.answer(Receipt::Duplicate);
                 }
                 Some(_) => {

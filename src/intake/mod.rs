@@ -29,7 +29,7 @@ use crate::{
 };
 use batcher::{Batcher, Incoming};
 
-pub use plan::{made_up, made_up_dedup, readmit};
+pub use plan::{digest, made_up, made_up_dedup, readmit};
 
 /// Messages that may wait for their commit; beyond, they are refused at once.
 const QUEUE: usize = 2048;
@@ -133,6 +133,12 @@ impl Intake {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.queue.capacity() == 0
+    }
+
+    /// Says at any time whether messages queue up for their commit.
+    pub fn is_busy(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let queue = self.queue.downgrade();
+        move || queue.upgrade().is_some_and(|queue| QUEUE - queue.capacity() > QUEUE / 16)
     }
 
     /// Stores a message, and returns when it is committed, or at the deadline.

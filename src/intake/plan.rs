@@ -1,6 +1,7 @@
 //! What a message causes: its identity, its events, their deliveries. No I/O.
 
 use bytes::Bytes;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -14,7 +15,7 @@ use crate::{
     name::SourceName,
     routing::RouteTable,
     signature::VerifiedMessage,
-    store::{NewDelivery, NewEvent, NewMessage, Origin, StoredMessage},
+    store::{Existing, NewDelivery, NewEvent, NewMessage, Origin, StoredMessage},
 };
 
 /// Why a message with a known key and other JSON is kept aside.
@@ -185,12 +186,72 @@ fn hash(parts: &[&[u8]]) -> [u8; 32] {
     hash.finalize().into()
 }
 
+/// Whether a message holds the same JSON as one that stands in the store, whose body may be gone.
+pub(super) fn says_the_same(standing: &Existing, body: &[u8]) -> bool {
+    match standing.body_digest {
+        Some(stands_for_it) => stands_for_it == digest(body),
+        None => same_json(&standing.body, body),
+    }
+}
+
+/// What stands for a body that was removed: two bodies have the same one where they hold the same
+/// JSON, or, where they hold none, the same bytes.
+#[must_use]
+pub fn digest(body: &[u8]) -> [u8; 32] {
+    match json(body) {
+        Some(value) => {
+            let mut plain = Vec::new();
+            write_plain(&value, &mut plain);
+            hash(&[b"json", &plain])
+        }
+        None => hash(&[b"bytes", body]),
+    }
+}
+
+/// Writes JSON in the one way in which equal values are equal bytes.
+fn write_plain(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_unstable_by_key(|(name, _)| *name);
+            out.push(b'{');
+            for (name, value) in fields {
+                write_text(name, out);
+                write_plain(value, out);
+            }
+            out.push(b'}');
+        }
+        Value::Array(items) => {
+            out.push(b'[');
+            for item in items {
+                write_plain(item, out);
+            }
+            out.push(b']');
+        }
+        Value::String(text) => write_text(text, out),
+        // 0.0 and -0.0 are equal.
+        Value::Number(number) if number.as_f64() == Some(0.0) && number.is_f64() => {
+            out.extend_from_slice(b"0.0,");
+        }
+        Value::Number(_) | Value::Bool(_) | Value::Null => {
+            out.extend_from_slice(value.to_string().as_bytes());
+            out.push(b',');
+        }
+    }
+}
+
+/// With its length, so that no text can look like something else.
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("\"{}:", text.len()).as_bytes());
+    out.extend_from_slice(text.as_bytes());
+}
+
 /// Whether two bodies hold the same JSON.
 pub(super) fn same_json(one: &[u8], other: &[u8]) -> bool {
     one == other || json(one).is_some_and(|one| Some(one) == json(other))
 }
 
-fn json(body: &[u8]) -> Option<serde_json::Value> {
+fn json(body: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(body).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     serde_json::from_str(text)
@@ -245,6 +306,38 @@ mod tests {
         assert_eq!(dedup(Some("k"), "x"), dedup(Some("k"), "x"));
         assert_ne!(dedup(Some("k"), "x"), dedup(Some("k"), "y"));
         assert_ne!(dedup(None, "x"), dedup(None, "x"));
+    }
+
+    #[test]
+    fn digests_are_equal_where_the_json_is() {
+        let all = [
+            "\u{feff}{\"a\":1,\"b\":[2,\"x\"]}",
+            r#"{ "b": [2, "x"], "a": 1 }"#,
+            r#"{"a":1.0,"b":[2,"x"]}"#,
+            r#"{"a":1,"b":[2],"x":[]}"#,
+            r#"{"a":1,"b":["2","x"]}"#,
+            r#"{"a":[1,["b",2,"x"]]}"#,
+            "[0.0]",
+            "[-0.0]",
+            "[0]",
+            "[[],[]]",
+            "[[[]]]",
+            r#"["1","2"]"#,
+            r#"["12"]"#,
+            "[12]",
+            "[1,2]",
+            r#"{"t":"\ud800"}"#,
+            r#"{ "t":"\ud800"}"#,
+            "not json",
+            "not json ",
+            "",
+        ];
+        for one in all.map(str::as_bytes) {
+            for other in all.map(str::as_bytes) {
+                let texts = || (String::from_utf8_lossy(one), String::from_utf8_lossy(other));
+                assert_eq!(digest(one) == digest(other), same_json(one, other), "{:?}", texts());
+            }
+        }
     }
 
     #[test]

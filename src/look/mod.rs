@@ -45,6 +45,7 @@ pub struct Look {
     readers: Readers,
     routes: routing::Shared,
     names: Mutex<Option<(Instant, Arc<Catalog>)>>,
+    kept: Option<Duration>,
 }
 
 /// One page of a list.
@@ -79,7 +80,22 @@ impl Look {
     /// Looks into a store; what routes make of events is told by these.
     #[must_use]
     pub fn new(store: &Store, routes: routing::Shared) -> Self {
-        Self { readers: Readers::new(store), routes, names: Mutex::default() }
+        Self { readers: Readers::new(store), routes, names: Mutex::default(), kept: None }
+    }
+
+    /// The same, of a store that keeps events for so long.
+    #[must_use]
+    pub fn keeping(self, retention: Duration) -> Self {
+        Self { kept: Some(retention), ..self }
+    }
+
+    /// What to say where there is nothing of an id.
+    #[must_use]
+    pub fn not_there(&self) -> String {
+        match self.kept {
+            None => "not there".to_owned(),
+            Some(kept) => format!("not there (any more): kept for {}", span(kept)),
+        }
     }
 
     pub(super) fn readers(&self) -> &Readers {
@@ -167,6 +183,15 @@ impl Look {
         let kept = Some((Instant::now(), Arc::clone(&names)));
         *self.names.lock().expect("no one panics while holding it") = kept;
         Ok(names)
+    }
+}
+
+/// As it may stand in the configuration.
+fn span(of: Duration) -> String {
+    match of.as_secs() {
+        seconds if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
+        seconds if seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
+        seconds => format!("{seconds}s"),
     }
 }
 

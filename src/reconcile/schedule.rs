@@ -40,6 +40,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub struct Schedule {
     work: Reconcile,
     config: config::Reconcile,
+    kept: Duration,
     lane: Lane,
     turns: Lane,
     metrics: Arc<Metrics>,
@@ -63,6 +64,7 @@ impl Schedule {
     ) -> Option<Self> {
         Some(Self {
             config: config.reconcile?,
+            kept: config.store.retention,
             work: Reconcile::new(config, client?.clone())?,
             lane: store.lane(LaneKind::Reconcile, DEADLINE),
             turns: store.lane(LaneKind::Reconcile, DEADLINE),
@@ -106,9 +108,9 @@ impl Schedule {
     }
 
     async fn reconcile(&mut self, stop: &CancellationToken) -> Result<Ended, Trouble> {
-        let Self { work, config, lane, turns, metrics } = self;
+        let Self { work, config, kept, lane, turns, metrics } = self;
         let run = async {
-            let Some(search) = window(*config, lane).await? else { return Ok(()) };
+            let Some(search) = window(config.window.min(*kept), lane).await? else { return Ok(()) };
             let found = work.find(lane, search, &mut |_| {}).await?;
             let made = work.make(lane, &found, metrics, &mut |_| {}).await?;
             report(search, found.things, found.total, made);
@@ -130,12 +132,12 @@ impl Schedule {
 }
 
 /// What is looked for; nothing before the first message ever arrived: what happened before the
-/// webhook was there was never to arrive.
-async fn window(config: config::Reconcile, lane: &mut Lane) -> Result<Option<Search>, Trouble> {
+/// webhook was there was never to arrive. Nor before what is kept: it would look as if it never had.
+async fn window(window: Duration, lane: &mut Lane) -> Result<Option<Search>, Trouble> {
     let now = OffsetDateTime::now_utc();
     let oldest = lane.oldest_message().await?;
     Ok(oldest.map(|oldest| Search {
-        since: oldest.max(now - config.window),
+        since: oldest.max(now - window),
         until: now - GRACE,
         limit: LIMIT,
         is_thorough: false,

@@ -18,7 +18,7 @@ pub use self::{
     rows::{AttemptRow, DeliveryRow, EventRow, MessageRow, Subject, text_of},
 };
 pub(super) use self::{
-    filter::{born_with, starts_with},
+    filter::{born_with, first_of, moment_of, starts_with},
     rows::row_readers,
 };
 

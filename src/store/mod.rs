@@ -17,6 +17,7 @@ mod pause;
 mod postgres;
 mod readers;
 mod reconcile;
+mod remove;
 mod sqlite;
 mod tally;
 mod words;
@@ -41,6 +42,10 @@ pub use self::{
     pause::{Pause, PauseKind, StandingPause},
     readers::Readers,
     reconcile::{Heard, Origin},
+    remove::{
+        OldDelivery, OldMessage, Removable, Removed, Size, Slimmed, first_id_at, made_at,
+        moment_between,
+    },
     tally::{Counted, DeadTally, Fared, MOST_COUNTED, OpenTally, QUARTER, Tally, quarter_of},
 };
 
@@ -120,8 +125,10 @@ pub struct Existing {
     pub dedup: [u8; 32],
     /// The id of the row.
     pub id: Uuid,
-    /// Its body.
+    /// Its body; empty once it was removed.
     pub body: Bytes,
+    /// Stands for the body that was removed; see `intake::digest`.
+    pub body_digest: Option<[u8; 32]>,
 }
 
 /// How many deliveries of one action this process has room for.
@@ -301,6 +308,8 @@ pub enum LaneKind {
     Reconcile,
     /// What people ask for and change.
     Act,
+    /// Removing what is old.
+    Remove,
     /// Answering people and programs that look at what is kept.
     Read,
 }
@@ -317,6 +326,7 @@ impl LaneKind {
             Self::Look => "look",
             Self::Reconcile => "reconcile",
             Self::Act => "act",
+            Self::Remove => "remove",
             Self::Read => "read",
         }
     }

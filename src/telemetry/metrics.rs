@@ -121,6 +121,15 @@ metrics! {
     build_info: Gauge = "build_info" ["version"];
     /// 1 while a route is paused.
     route_paused: Gauge = "route_paused" ["route"];
+    /// About how many rows a table has, sampled; aggregate by max.
+    store_rows: Gauge = "store_rows" ["table"];
+    /// How many bytes a table takes with its indexes, sampled; aggregate by max. SQLite tells of
+    /// its whole file only, and of what of it is free to be used again.
+    store_bytes: Gauge = "store_bytes" ["table"];
+    /// How long ago the oldest event arrived that is kept, sampled; aggregate by max.
+    oldest_event_seconds: Gauge = "oldest_event_seconds" [];
+    /// Rows that were removed because they were old, by table; bodies are those of messages that stay for their keys.
+    removed: Counter = "removed_total" ["table"];
 }
 
 fn recorder() -> PrometheusRecorder {

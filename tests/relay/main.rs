@@ -23,6 +23,7 @@ mod metrics;
 mod patterns;
 mod reconcile;
 mod reload;
+mod retention;
 mod routes;
 mod store;
 mod support;

@@ -80,7 +80,13 @@ pub fn end_to_end(bench: &mut Bench) -> anyhow::Result<()> {
 /// Nobody listens where the deliveries go.
 pub fn backlog(bench: &mut Bench) -> anyhow::Result<()> {
     let url = bench.postgres.fresh()?;
-    let setup = Setup { store: url.into(), sink: free_address()?, deliveries: 1, rate: None };
+    let setup = Setup {
+        store: url.into(),
+        sink: free_address()?,
+        deliveries: 1,
+        rate: None,
+        retention: "30d",
+    };
     let relay = Relay::start(&setup)?;
     let messages = Arc::new(Messages::samples()?);
     all_accepted(&closed(relay.address, &messages, CONNECTIONS, Until::Sent(100_000))?)?;

@@ -116,7 +116,9 @@ async fn message(
     query: RawQuery,
 ) -> Answer {
     match one(&id, &query) {
-        Ok((id, with_body)) => shown(lookout.look().message(id, with_body).await),
+        Ok((id, with_body)) => {
+            shown_or(lookout.look().message(id, with_body).await, lookout.look())
+        }
         Err(hint) => bad_request(hint),
     }
 }
@@ -127,7 +129,9 @@ async fn event(
     query: RawQuery,
 ) -> Answer {
     match one(&id, &query) {
-        Ok((id, with_body)) => shown(lookout.look().event(id, with_body).await),
+        Ok((id, with_body)) => {
+            shown_or(lookout.look().event(id, with_body).await, lookout.look())
+        }
         Err(hint) => bad_request(hint),
     }
 }
@@ -138,7 +142,9 @@ async fn delivery(
     query: RawQuery,
 ) -> Answer {
     match one(&id, &query) {
-        Ok((id, with_body)) => shown(lookout.look().delivery(id, with_body).await),
+        Ok((id, with_body)) => {
+            shown_or(lookout.look().delivery(id, with_body).await, lookout.look())
+        }
         Err(hint) => bad_request(hint),
     }
 }
@@ -186,6 +192,14 @@ fn one(id: &str, RawQuery(query): &RawQuery) -> Result<(Uuid, bool), &'static st
 
 fn bad_request(hint: &str) -> Answer {
     error(StatusCode::BAD_REQUEST, "query", hint)
+}
+
+/// What was found, or why it may not be there.
+fn shown_or<T: Serialize>(found: Result<Option<T>, StoreError>, look: &Look) -> Answer {
+    match found {
+        Ok(None) => error(StatusCode::NOT_FOUND, "not_found", &look.not_there()),
+        found => shown(found),
+    }
 }
 
 fn shown<T: Serialize>(found: Result<Option<T>, StoreError>) -> Answer {

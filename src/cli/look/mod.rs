@@ -86,7 +86,7 @@ async fn list_messages(lists: &Lists<OfMessages>, config: &Config) -> anyhow::Re
 async fn show_message(it: &Show, config: &Config) -> anyhow::Result<ExitCode> {
     let look = look_into(config).await?;
     let Some(story) = look.message(it.id, it.body).await? else {
-        bail!("there is no message {} in the store", it.id);
+        bail!("there is no message {}: {}", it.id, look.not_there());
     };
     print(&it.text(&story, || show::message(&story)))?;
     Ok(ExitCode::SUCCESS)
@@ -105,7 +105,7 @@ impl Events {
                 }
                 Self::Show(it) => {
                     let Some(story) = look.event(it.id, it.body).await? else {
-                        bail!("there is no event {} in the store", it.id);
+                        bail!("there is no event {}: {}", it.id, look.not_there());
                     };
                     print(&it.text(&story, || show::event(&story)))?;
                 }
@@ -136,7 +136,7 @@ impl Deliveries {
                 }
                 Self::Show(it) => {
                     let Some(story) = look.delivery(it.id, it.body).await? else {
-                        bail!("there is no delivery {} in the store", it.id);
+                        bail!("there is no delivery {}: {}", it.id, look.not_there());
                     };
                     print(&it.text(&story, || show::delivery(&story)))?;
                     Ok(ExitCode::SUCCESS)
@@ -161,7 +161,8 @@ async fn look_into(config: &Config) -> anyhow::Result<Look> {
     if status.newest_applied < status.newest_known {
         bail!("the store is not ready: run `attio-relay migrate`");
     }
-    Ok(Look::new(&store, routing::Shared::new(RouteTable::new(&config.routes))))
+    let routes = routing::Shared::new(RouteTable::new(&config.routes));
+    Ok(Look::new(&store, routes).keeping(config.store.retention))
 }
 
 /// Prints; that nobody reads any more is no failure: `… | head`.

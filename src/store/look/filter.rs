@@ -212,7 +212,7 @@ pub(in crate::store) fn born_with(id: Uuid) -> Range {
 }
 
 /// When an id was made.
-pub(super) fn moment_of(id: Uuid) -> Option<OffsetDateTime> {
+pub(in crate::store) fn moment_of(id: Uuid) -> Option<OffsetDateTime> {
     let nanos = i128::from(millis_of(id)?) * 1_000_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
 }
@@ -223,7 +223,7 @@ fn millis_of(id: Uuid) -> Option<u64> {
 }
 
 /// The least id of a millisecond.
-fn first_of(millis: u64) -> Uuid {
+pub(in crate::store) fn first_of(millis: u64) -> Uuid {
     Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }
 

@@ -63,7 +63,8 @@ UPDATE order_keys o SET pending = o.pending - e.count
 FROM unnest($1::bytea[], $2::int8[]) AS e (key, count) WHERE o.key = e.key";
 
 const MESSAGE: &str = "-- store::postgres::message
-SELECT id, dedup, source, key, received_at, reason, body FROM messages WHERE id = $1";
+SELECT id, dedup, source, key, received_at, reason, body FROM messages
+WHERE id = $1 AND body_digest IS NULL";
 
 impl Lane {
     pub(in crate::store) async fn replay(
@@ -268,7 +269,7 @@ async fn release(
     let mut tx = db.begin().await?;
     let gone = sqlx::query(
         "-- store::postgres::release
-        DELETE FROM messages WHERE id = $1 AND status = 'quarantined'",
+        DELETE FROM messages WHERE id = $1 AND status = 'quarantined' AND body_digest IS NULL",
     )
     .bind(message.id)
     .execute(&mut *tx)
@@ -280,6 +281,15 @@ async fn release(
     let written = record::record(&mut tx, process, &[message], &mut 1).await?;
     if written != [message.id] {
         return Ok(false);
+    }
+    if let Some(event) = message.events.first() {
+        sqlx::query(
+            "-- store::postgres::released\nUPDATE messages SET released = $2 WHERE id = $1",
+        )
+        .bind(message.id)
+        .bind(event.id)
+        .execute(&mut *tx)
+        .await?;
     }
     note(&mut tx, act, 1).await?;
     tx.commit().await?;

@@ -84,6 +84,11 @@ impl Connection {
             | LaneKind::Sample
             | LaneKind::Look
             | LaneKind::Reconcile => options.options(SETTINGS).options(QUEUE_SETTINGS),
+            // What a crash brings back is removed once more: no commit need wait for the disk.
+            LaneKind::Remove => options
+                .options(SETTINGS)
+                .options(QUEUE_SETTINGS)
+                .options([("synchronous_commit", "off")]),
             LaneKind::Read => {
                 options.options(SETTINGS).options(QUEUE_SETTINGS).options(READ_SETTINGS)
             }

@@ -14,6 +14,7 @@ mod pause;
 mod queue;
 mod reconcile;
 mod record;
+mod remove;
 mod row;
 mod select;
 mod setup;
@@ -45,6 +46,7 @@ pub mod statements {
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const LOOK: [&str; 17] = super::look::statements::ALL;
     pub const RECEIVED: &str = super::activity::RECEIVED;
+    pub const REMOVE: [&str; 14] = super::remove::STATEMENTS;
 
     /// What the lanes that run them have set.
     pub fn settings() -> impl Iterator<Item = (&'static str, &'static str)> {

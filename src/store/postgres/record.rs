@@ -225,6 +225,9 @@ pub(super) async fn record(
     rows.write(db, process, made).await
 }
 
+/// `dedup`, `id`, `body` and `body_digest`.
+type StandingRow = (Vec<u8>, Uuid, Vec<u8>, Option<Vec<u8>>);
+
 /// The rows that stand under the given `dedup`s. A statement of its own: `RETURNING` after
 /// `DO NOTHING` shows only what is new.
 pub(super) async fn existing(
@@ -232,17 +235,19 @@ pub(super) async fn existing(
     dedups: &[[u8; 32]],
 ) -> Result<Vec<Existing>, sqlx::Error> {
     let dedups: HashSet<&[u8]> = dedups.iter().map(<[u8; 32]>::as_slice).collect();
-    let rows: Vec<(Vec<u8>, Uuid, Vec<u8>)> = sqlx::query_as(
+    let rows: Vec<StandingRow> = sqlx::query_as(
         "-- store::postgres::existing
-        SELECT dedup, id, body FROM messages WHERE dedup = ANY ($1)",
+        SELECT dedup, id, body, body_digest FROM messages WHERE dedup = ANY ($1)",
     )
     .bind(dedups.into_iter().collect::<Vec<_>>())
     .fetch_all(db)
     .await?;
     Ok(rows
         .into_iter()
-        .filter_map(|(dedup, id, body)| {
-            Some(Existing { dedup: dedup.try_into().ok()?, id, body: Bytes::from(body) })
+        .filter_map(|(dedup, id, body, digest)| {
+            let body_digest = digest.and_then(|digest| digest.try_into().ok());
+            let (dedup, body) = (dedup.try_into().ok()?, Bytes::from(body));
+            Some(Existing { dedup, id, body, body_digest })
         })
         .collect())
 }

@@ -46,7 +46,8 @@ SET held = NULL, owner = NULL, ended_at = coalesce(ended_at, ?3), state = 'disca
 WHERE seq IN (SELECT value FROM jsonb_each(?1))";
 
 const MESSAGE: &str = "-- store::sqlite::message
-SELECT id, dedup, source, key, received_at, reason, body FROM messages WHERE id = ?1";
+SELECT id, dedup, source, key, received_at, reason, body FROM messages
+WHERE id = ?1 AND body_digest IS NULL";
 
 impl Lane {
     pub(in crate::store) async fn replay(
@@ -241,7 +242,7 @@ async fn release(
 ) -> Result<bool, sqlx::Error> {
     let gone = sqlx::query(
         "-- store::sqlite::release
-        DELETE FROM messages WHERE id = ?1 AND status = 'quarantined'",
+        DELETE FROM messages WHERE id = ?1 AND status = 'quarantined' AND body_digest IS NULL",
     )
     .bind(message.id.hyphenated())
     .execute(&mut *db)
@@ -250,6 +251,13 @@ async fn release(
         return Ok(false);
     }
     record::record(db, now, process, &[message]).await?;
+    if let Some(event) = message.events.first() {
+        sqlx::query("-- store::sqlite::released\nUPDATE messages SET released = ?2 WHERE id = ?1")
+            .bind(message.id.hyphenated())
+            .bind(event.id.hyphenated())
+            .execute(&mut *db)
+            .await?;
+    }
     note(db, now, act, 1).await?;
     Ok(true)
 }

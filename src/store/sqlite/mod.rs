@@ -15,6 +15,7 @@ mod pause;
 mod queue;
 mod reconcile;
 mod record;
+mod remove;
 mod select;
 mod setup;
 mod tally;
@@ -42,6 +43,7 @@ pub mod statements {
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const LOOK: [&str; 17] = super::look::statements::ALL;
     pub const RECEIVED: &str = super::activity::RECEIVED;
+    pub const REMOVE: [&str; 14] = super::remove::STATEMENTS;
 }
 
 /// A SQLite file.
@@ -76,7 +78,8 @@ impl Sqlite {
             | LaneKind::Outcome
             | LaneKind::Look
             | LaneKind::Reconcile
-            | LaneKind::Act => self.writer.clone(),
+            | LaneKind::Act
+            | LaneKind::Remove => self.writer.clone(),
             // Readers need not wait for the writer, nor it for them.
             LaneKind::Sample | LaneKind::Read => Connection::new(&self.file),
         };

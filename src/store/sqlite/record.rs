@@ -262,15 +262,18 @@ async fn count_keys(
         .collect())
 }
 
+/// `dedup`, `id`, `body` and `body_digest`.
+type StandingRow = (Vec<u8>, Hyphenated, Vec<u8>, Option<Vec<u8>>);
+
 /// The rows that stand under the given `dedup`s.
 pub(super) async fn existing(
     db: &mut SqliteConnection,
     dedups: &[[u8; 32]],
 ) -> Result<Vec<Existing>, sqlx::Error> {
     let dedups: Vec<String> = dedups.iter().map(hex::encode).collect();
-    let rows: Vec<(Vec<u8>, Hyphenated, Vec<u8>)> = sqlx::query_as(
+    let rows: Vec<StandingRow> = sqlx::query_as(
         "-- store::sqlite::existing
-        SELECT dedup, id, body FROM messages
+        SELECT dedup, id, body, body_digest FROM messages
         WHERE dedup IN (SELECT unhex(value) FROM jsonb_each(?1))",
     )
     .bind(json(&dedups)?)
@@ -278,8 +281,10 @@ pub(super) async fn existing(
     .await?;
     Ok(rows
         .into_iter()
-        .filter_map(|(dedup, id, body)| {
-            Some(Existing { dedup: dedup.try_into().ok()?, id: id.into(), body: Bytes::from(body) })
+        .filter_map(|(dedup, id, body, digest)| {
+            let body_digest = digest.and_then(|digest| digest.try_into().ok());
+            let (dedup, body) = (dedup.try_into().ok()?, Bytes::from(body));
+            Some(Existing { dedup, id: id.into(), body, body_digest })
         })
         .collect())
 }

@@ -158,9 +158,9 @@ async fn what_cannot_be_asked_is_told_with_what_helps() {
         ("/api/events?state=asleep", 400, "succeeded"),
         ("/api/events?from=soon", 400, "2026-11-22T09:00:00Z"),
         ("/api/events/nonsense", 400, "UUID"),
-        (&*format!("/api/events/{none}"), 404, "none"),
-        (&*format!("/api/messages/{none}"), 404, "none"),
-        (&*format!("/api/deliveries/{none}?body=true"), 404, "none"),
+        (&*format!("/api/events/{none}"), 404, "kept for 30d"),
+        (&*format!("/api/messages/{none}"), 404, "kept for 30d"),
+        (&*format!("/api/deliveries/{none}?body=true"), 404, "kept for 30d"),
         ("/api/nothing", 404, "openapi.json"),
     ] {
         let (answered, value) = ask(&app, path).await;

@@ -17,7 +17,7 @@ async fn get(app: &TestApp, path: &str) -> Value {
     value
 }
 
-async fn ask(app: &TestApp, path: &str) -> (u16, Value) {
+pub(super) async fn ask(app: &TestApp, path: &str) -> (u16, Value) {
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let answer = app.admin.ask(request.as_bytes()).await;
     assert_eq!(answer.header("content-type"), Some("application/json"), "{answer:?}");

@@ -49,13 +49,14 @@ async fn of_two_replicas_one_reconciles_once() {
     })
     .await;
     eventually("the turn is ended", async || {
-        db.number("SELECT count(*) FROM turns WHERE owner IS NULL").await == 1
+        db.number("SELECT count(*) FROM turns WHERE task = 'reconcile' AND owner IS NULL").await
+            == 1
     })
     .await;
     scene.sink.wait_until_received_by("asks", 1).await;
     assert_eq!(scene.attio.requests_to("POST", QUERY).len(), 1);
-    let hours =
-        "SELECT CAST(round(extract(epoch FROM due_at - now()) / 3600) AS bigint) FROM turns";
+    let hours = "SELECT CAST(round(extract(epoch FROM due_at - now()) / 3600) AS bigint) FROM turns
+         WHERE task = 'reconcile'";
     assert_eq!((db.number(MADE).await, db.number(hours).await), (1, 24));
     one.stop().await;
     other.stop().await;

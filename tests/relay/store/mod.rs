@@ -15,6 +15,9 @@ mod order;
 mod pausing;
 mod plans;
 mod recording;
+mod removing;
+mod removing_messages;
+mod removing_plans;
 mod schema;
 mod sqlite_file;
 mod tallying;
@@ -40,4 +43,5 @@ macro_rules! on_both_engines {
         }
     )* };
 }
+pub(crate) use looking_filled::filled;
 pub(crate) use on_both_engines;

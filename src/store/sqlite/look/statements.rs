@@ -148,7 +148,7 @@ pub(super) const DELIVERIES_OF: &str = "-- store::sqlite::deliveries_of
 SELECT id FROM deliveries WHERE id >= ?2 AND id < ?3 AND event_id = ?1 ORDER BY seq";
 
 pub(super) const BODY: &str = "-- store::sqlite::message_body
-SELECT body FROM messages WHERE id = ?1";
+SELECT body FROM messages WHERE id = ?1 AND body_digest IS NULL";
 
 pub(super) fn floor(table: Table, way: Way) -> &'static str {
     match (table, way) {
