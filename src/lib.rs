@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod admin;
+pub mod alerts;
 pub mod app;
 pub mod attio;
 pub mod cli;
@@ -25,6 +26,7 @@ pub mod retry_after;
 pub mod routing;
 pub mod sampling;
 pub mod shutdown;
+pub mod sights;
 pub mod signature;
 pub mod store;
 pub mod telemetry;

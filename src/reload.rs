@@ -17,11 +17,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    alerts,
     config::{self, Config, Outside},
     dispatch::Dispatch,
     enrich::Enrich,
     http::Door,
     routing::{self, RouteTable},
+    sights::{Kind, Sights},
     telemetry::Metrics,
 };
 
@@ -52,6 +54,8 @@ pub(crate) struct Parts {
     pub(crate) door: Arc<Door>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) standing: Standing,
+    pub(crate) alerts: alerts::Settings,
+    pub(crate) sights: Arc<Sights>,
 }
 
 impl Standing {
@@ -154,6 +158,7 @@ impl Parts {
         match result {
             Ok(()) => {
                 self.metrics.config_reload.with(["ok"]).increment(1);
+                self.sights.stands(Kind::ReloadFailed, "", None);
                 let generation = self.standing.next(now, &self.metrics);
                 info!(generation, "the changed configuration is in effect");
                 let waiting = now.waiting(started);
@@ -166,6 +171,8 @@ impl Parts {
             }
             Err(problems) => {
                 self.metrics.config_reload.with(["failed"]).increment(1);
+                let first = problems.lines().next().unwrap_or_default().to_owned();
+                self.sights.stands(Kind::ReloadFailed, "", Some(first));
                 error!(%problems, "the changed configuration cannot be used; the old one stays in effect");
             }
         }
@@ -180,6 +187,7 @@ impl Parts {
         self.routes.replace(RouteTable::new(&config.routes));
         self.dispatch.routes_changed();
         self.door.change(&config.sources);
+        self.alerts.change(config);
         Ok(())
     }
 }

@@ -26,6 +26,7 @@ use self::{
 use crate::{
     action::TemplateProblem,
     admin::{self, access::Access},
+    alerts,
     attio::{
         catalog,
         client::{Client, ClientProblem},
@@ -47,6 +48,7 @@ use crate::{
     routing::{self, RouteTable},
     sampling,
     shutdown::Stop,
+    sights::Sights,
     store::{Desk, LaneKind, Store, StoreError},
     telemetry::Metrics,
 };
@@ -114,13 +116,14 @@ pub async fn start_from(
     let (desk, answering) = Desk::new(store.lane(LaneKind::Look, QUEUE_DEADLINE));
     let enrich = Enrich::new(&config, client.clone(), catalog.clone(), desk.clone());
     let names = enrich.names();
+    let (alerts, sights) = (alerts::Settings::new(&config), Arc::<Sights>::default());
     let (dispatch, loops) = Dispatch::new(
         &config,
         routes.clone(),
         store.lane(LaneKind::Claim, QUEUE_DEADLINE),
         store.lane(LaneKind::Outcome, QUEUE_DEADLINE),
         (enrich.clone(), desk),
-        Arc::clone(&metrics),
+        (Arc::clone(&metrics), Arc::clone(&sights)),
     )?;
     let prepared = CancellationToken::new();
     let (mut tasks, ends) = (Tasks::new(prepared.clone()), Ends::default());
@@ -136,8 +139,8 @@ pub async fn start_from(
 
     let draining = Arc::new(AtomicBool::new(false));
     let health = Health::new(Arc::clone(&draining), intake.ability());
-    let door =
-        Door::new(&config.sources, DoorLimits::new(&config.server), intake, Arc::clone(&metrics));
+    let seen_by_door = (Arc::clone(&metrics), Arc::clone(&sights));
+    let door = Door::new(&config.sources, DoorLimits::new(&config.server), intake, seen_by_door);
     let public = bind(
         config.server.listen,
         config.server.max_connections,
@@ -158,10 +161,20 @@ pub async fn start_from(
     if let Some(tls) = tls {
         tasks.spawn("certificate", tls.watch(Arc::clone(&metrics), ends.rest.clone()));
     }
+    let watch = alerts::Watch::new(
+        store.lane(LaneKind::Alerts, QUEUE_DEADLINE),
+        alerts.clone(),
+        Arc::clone(&sights),
+        Arc::clone(dispatch.limits()),
+        Arc::clone(&metrics),
+    );
+    tasks.spawn_prepared("alerts", &ends.rest, watch.run(ends.rest.clone()));
     dispatch.check_destinations();
     if let Some(origin) = origin {
         let (dispatch, metrics) = (dispatch.clone(), Arc::clone(&metrics));
-        let parts = reload::Parts { routes, dispatch, enrich, door, metrics, standing };
+        let sights = Arc::clone(&sights);
+        let parts =
+            reload::Parts { routes, dispatch, enrich, door, metrics, standing, alerts, sights };
         let watching = parts.watch(origin, seen, Arc::clone(&stop.reread), ends.claims.clone());
         tasks.spawn("reload", watching);
     }
@@ -170,7 +183,7 @@ pub async fn start_from(
     tasks.spawn_prepared("claim", &ends.claims, claiming);
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
-    spawn_attio(&mut tasks, &ends, &config, (client, names), &store, &metrics);
+    spawn_attio(&mut tasks, &ends, &config, (client, names), &store, (&metrics, &sights));
     let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
     let sampling = sampling::run(
         sample_lane,
@@ -210,7 +223,7 @@ fn spawn_attio(
     config: &Config,
     (client, names): (Option<Client>, Option<Names>),
     store: &Store,
-    metrics: &Arc<Metrics>,
+    (metrics, sights): (&Arc<Metrics>, &Arc<Sights>),
 ) {
     if let Some(schedule) = Schedule::new(config, client.as_ref(), store, metrics) {
         let run = schedule.run(ends.claims.clone());
@@ -218,8 +231,8 @@ fn spawn_attio(
     }
     if let (Some(client), Some(url)) = (client, &config.server.public_url) {
         let targets = config.sources.iter().map(|source| Target::new(url, source)).collect();
-        let (metrics, end) = (Arc::clone(metrics), ends.rest.clone());
-        tasks.spawn("webhooks", watch::watch(client, targets, watch::EVERY, metrics, end));
+        let (seen, end) = ((Arc::clone(metrics), Arc::clone(sights)), ends.rest.clone());
+        tasks.spawn("webhooks", watch::watch(client, targets, watch::EVERY, seen, end));
     }
     if let Some(names) = names {
         tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     name::SourceName,
+    sights::{Kind, Sights},
     telemetry::{Metrics, unix_seconds},
 };
 
@@ -29,7 +30,7 @@ pub async fn watch(
     client: Client,
     targets: Vec<Target>,
     every: Duration,
-    metrics: Arc<Metrics>,
+    (metrics, sights): (Arc<Metrics>, Arc<Sights>),
     stop: CancellationToken,
 ) {
     let mut known = HashMap::new();
@@ -39,7 +40,9 @@ pub async fn watch(
             Some(Ok(webhooks)) => {
                 let webhooks: Vec<Webhook> = webhooks.into_iter().map(Webhook::from).collect();
                 for target in &targets {
-                    show(target, standing(target, &webhooks), &metrics, &mut known);
+                    let standing = standing(target, &webhooks);
+                    tell(target, standing, &sights);
+                    show(target, standing, &metrics, &mut known);
                 }
                 metrics.last_success.with(["webhooks"]).set(unix_seconds());
             }
@@ -53,6 +56,14 @@ pub async fn watch(
 /// The best webhook that posts to a source; `None` when there is none.
 fn standing(target: &Target, webhooks: &[Webhook]) -> Option<Status> {
     target.webhooks(webhooks).into_iter().map(|(_, webhook)| webhook.status).max()
+}
+
+/// What somebody has to be told of.
+fn tell(target: &Target, standing: Option<Status>, sights: &Sights) {
+    let about = format!("source/{}", target.source);
+    let stands = |status| (standing == Some(status)).then(String::new);
+    sights.stands(Kind::WebhookDegraded, &about, stands(Status::Degraded));
+    sights.stands(Kind::WebhookInactive, &about, stands(Status::Inactive));
 }
 
 /// Sets the gauges, and tells of what changed since the last look.

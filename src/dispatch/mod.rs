@@ -39,6 +39,7 @@ use crate::{
     enrich::Enrich,
     name::{ActionName, RouteName},
     routing,
+    sights::Sights,
     store::{Claimed, Desk, Lane},
     telemetry::Metrics,
 };
@@ -65,6 +66,7 @@ struct Shared {
     attempts: TaskTracker,
     cut_off: CancellationToken,
     metrics: Arc<Metrics>,
+    sights: Arc<Sights>,
 }
 
 /// A delivery that is leased to this process.
@@ -94,7 +96,7 @@ impl Dispatch {
         claim_lane: Lane,
         outcome_lane: Lane,
         (enrich, desk): (Enrich, Desk),
-        metrics: Arc<Metrics>,
+        (metrics, sights): (Arc<Metrics>, Arc<Sights>),
     ) -> Result<(Self, Loops), TemplateProblem> {
         let built = Built::new(&config.actions, &enrich)?;
         let limits = Limits::new(config.worker.concurrency);
@@ -112,6 +114,7 @@ impl Dispatch {
             attempts: TaskTracker::new(),
             cut_off: CancellationToken::new(),
             metrics: Arc::clone(&metrics),
+            sights,
         });
         let dispatch = Self(shared);
         let claim = claim::Claiming::new(dispatch.clone(), claim_lane, outcomes.clone());

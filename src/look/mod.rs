@@ -2,9 +2,11 @@
 //!
 //! It only reads. Names come from the store too, so that no question needs Attio.
 
+mod alert;
 pub mod ask;
 mod story;
 
+pub use alert::{AlertShown, Alerts};
 pub use story::{DeliveryStory, EventStory, MessageStory, RouteDecision, Tried};
 
 use std::{

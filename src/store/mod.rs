@@ -6,6 +6,7 @@
 
 mod act;
 mod activity;
+mod alert;
 mod deliveries;
 mod desk;
 mod filter;
@@ -26,6 +27,10 @@ pub use {postgres::statements as postgres_statements, sqlite::statements as sqli
 pub use self::{
     act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
     activity::{Activity, RouteActivity, SourceActivity, Span},
+    alert::{
+        ALERT_TYPE, ALERTS, ALERTS_TASK, AlertRow, DeadOf, Findings, Judgement, Notes, Sight,
+        StreakChange, Telling, Unsent,
+    },
     deliveries::StoredDelivery,
     desk::Desk,
     filter::{DeliveryState, Filter, Selected},
@@ -289,6 +294,8 @@ pub enum LaneKind {
     Act,
     /// Answering people and programs that look at what is kept.
     Read,
+    /// Judging what is wrong, and telling of it.
+    Alerts,
 }
 
 impl LaneKind {
@@ -304,6 +311,7 @@ impl LaneKind {
             Self::Reconcile => "reconcile",
             Self::Act => "act",
             Self::Read => "read",
+            Self::Alerts => "alerts",
         }
     }
 }

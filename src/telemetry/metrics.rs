@@ -119,6 +119,10 @@ metrics! {
     webhook_status: Gauge = "webhook_status" ["source", "status"];
     /// 1, with the version that runs.
     build_info: Gauge = "build_info" ["version"];
+    /// Alerts of the whole fleet that stand, by kind; aggregate by max.
+    alerts_firing: Gauge = "alerts_firing" ["alert"];
+    /// Alerts whose delivery to an action ended, as far as this process noted it (succeeded, dead, skipped, discarded).
+    alerts_sent: Counter = "alerts_sent_total" ["action", "result"];
 }
 
 fn recorder() -> PrometheusRecorder {

@@ -25,7 +25,7 @@ use crate::{
 pub const OPENAPI: &str = include_str!("openapi.json");
 
 /// Every path that can be read, as the description writes it.
-pub const PATHS: [&str; 7] = [
+pub const PATHS: [&str; 8] = [
     "/api/openapi.json",
     "/api/messages",
     "/api/messages/{id}",
@@ -33,6 +33,7 @@ pub const PATHS: [&str; 7] = [
     "/api/events/{id}",
     "/api/deliveries",
     "/api/deliveries/{id}",
+    "/api/alerts",
 ];
 
 type Answer = Response<Body>;
@@ -53,6 +54,7 @@ fn handler(path: &str) -> MethodRouter<Arc<Look>> {
         "/api/events/{id}" => get(event),
         "/api/deliveries" => get(deliveries),
         "/api/deliveries/{id}" => get(delivery),
+        "/api/alerts" => get(alerts),
         _ => get(openapi),
     }
 }
@@ -90,6 +92,10 @@ async fn deliveries(State(look): State<Arc<Look>>, RawQuery(query): RawQuery) ->
         Ok((filter, page)) => shown(look.deliveries(&filter, &page).await.map(Some)),
         Err(wrong) => bad_request(&wrong),
     }
+}
+
+async fn alerts(State(look): State<Arc<Look>>) -> Answer {
+    shown(look.alerts().await.map(Some))
 }
 
 async fn message(State(look): State<Arc<Look>>, Path(id): Path<String>, query: RawQuery) -> Answer {

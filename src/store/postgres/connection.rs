@@ -83,7 +83,8 @@ impl Connection {
             | LaneKind::Outcome
             | LaneKind::Sample
             | LaneKind::Look
-            | LaneKind::Reconcile => options.options(SETTINGS).options(QUEUE_SETTINGS),
+            | LaneKind::Reconcile
+            | LaneKind::Alerts => options.options(SETTINGS).options(QUEUE_SETTINGS),
             LaneKind::Read => {
                 options.options(SETTINGS).options(QUEUE_SETTINGS).options(READ_SETTINGS)
             }

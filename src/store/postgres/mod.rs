@@ -5,6 +5,7 @@
 
 mod act;
 mod activity;
+mod alert;
 mod connection;
 mod deliveries;
 mod kept;
@@ -17,6 +18,7 @@ mod record;
 mod row;
 mod select;
 mod setup;
+mod telling;
 
 use std::time::Duration;
 

@@ -5,6 +5,7 @@
 
 mod act;
 mod activity;
+mod alert;
 mod connection;
 mod deliveries;
 mod kept;
@@ -17,6 +18,7 @@ mod reconcile;
 mod record;
 mod select;
 mod setup;
+mod telling;
 
 use std::{path::Path, sync::Arc};
 
@@ -74,7 +76,8 @@ impl Sqlite {
             | LaneKind::Outcome
             | LaneKind::Look
             | LaneKind::Reconcile
-            | LaneKind::Act => self.writer.clone(),
+            | LaneKind::Act
+            | LaneKind::Alerts => self.writer.clone(),
             // Readers need not wait for the writer, nor it for them.
             LaneKind::Sample | LaneKind::Read => Connection::new(&self.file),
         };
