@@ -27,8 +27,9 @@ const TURN: Duration = Duration::from_secs(2);
 /// What a process sees counts for half a minute: it is said again in good time.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
-/// A judgement that took long is not made again for so many times as long.
+/// A look that took long is not taken again for so many times as long, up to a limit.
 const REST: u32 = 10;
+const LONGEST_REST: Duration = Duration::from_secs(20);
 
 /// What this loop needs.
 #[derive(Debug)]
@@ -58,14 +59,18 @@ impl Watch {
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let started = Instant::now();
-            match self.look().await {
-                Ok(()) => self.metrics.last_success.with(["alerts"]).set(unix_seconds()),
+            let rest = match self.look().await {
+                Ok(()) => {
+                    self.metrics.last_success.with(["alerts"]).set(unix_seconds());
+                    (started.elapsed() * REST).clamp(LOOK, LONGEST_REST)
+                }
                 Err(error) => {
                     self.metrics.store_errors.with(["alerts"]).increment(1);
                     warn!(error = error_text(&error), "could not look for what is wrong");
+                    LOOK
                 }
-            }
-            let rest = LOOK.max(started.elapsed() * REST).mul_f64(1.0 + fastrand::f64() / 2.0);
+            };
+            let rest = rest.mul_f64(1.0 + fastrand::f64() / 2.0);
             stop.run_until_cancelled(tokio::time::sleep(rest)).await;
         }
         if let Err(error) = self.note(&self.meant(), true).await {

@@ -34,7 +34,7 @@ use crate::{
         watch,
     },
     config::Config,
-    dispatch::Dispatch,
+    dispatch::{Dispatch, Limits},
     enrich::{Enrich, Names},
     http::{
         Door, DoorLimits, Health,
@@ -161,14 +161,7 @@ pub async fn start_from(
     if let Some(tls) = tls {
         tasks.spawn("certificate", tls.watch(Arc::clone(&metrics), ends.rest.clone()));
     }
-    let watch = alerts::Watch::new(
-        store.lane(LaneKind::Alerts, QUEUE_DEADLINE),
-        alerts.clone(),
-        Arc::clone(&sights),
-        Arc::clone(dispatch.limits()),
-        Arc::clone(&metrics),
-    );
-    tasks.spawn_prepared("alerts", &ends.rest, watch.run(ends.rest.clone()));
+    spawn_watching(&mut tasks, &ends, &store, dispatch.limits(), &alerts, (&metrics, &sights));
     dispatch.check_destinations();
     if let Some(origin) = origin {
         let (dispatch, metrics) = (dispatch.clone(), Arc::clone(&metrics));
@@ -184,14 +177,6 @@ pub async fn start_from(
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
     spawn_attio(&mut tasks, &ends, &config, (client, names), &store, (&metrics, &sights));
-    let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
-    let sampling = sampling::run(
-        sample_lane,
-        Arc::clone(dispatch.limits()),
-        Arc::clone(&metrics),
-        ends.rest.clone(),
-    );
-    tasks.spawn_prepared("sampling", &ends.rest, sampling);
     let (report_unusable, unusable) = mpsc::channel(1);
     let soon = stop.soon.clone();
     let preparing =
@@ -214,6 +199,29 @@ pub async fn start_from(
         ends,
     };
     Ok(Running::start(parts, public_at, admin_at))
+}
+
+/// What looks at how it goes: the gauges, and what somebody has to be told of.
+fn spawn_watching(
+    tasks: &mut Tasks,
+    ends: &Ends,
+    store: &Store,
+    limits: &Arc<Limits>,
+    alerts: &alerts::Settings,
+    (metrics, sights): (&Arc<Metrics>, &Arc<Sights>),
+) {
+    let lane = |kind| store.lane(kind, QUEUE_DEADLINE);
+    let (sampled, shown) = (Arc::clone(limits), Arc::clone(metrics));
+    let sampling = sampling::run(lane(LaneKind::Sample), sampled, shown, ends.rest.clone());
+    tasks.spawn_prepared("sampling", &ends.rest, sampling);
+    let watch = alerts::Watch::new(
+        lane(LaneKind::Alerts),
+        alerts.clone(),
+        Arc::clone(sights),
+        Arc::clone(limits),
+        Arc::clone(metrics),
+    );
+    tasks.spawn_prepared("alerts", &ends.rest, watch.run(ends.rest.clone()));
 }
 
 /// What is learnt from Attio while serving, where there is access to it.
