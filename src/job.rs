@@ -7,7 +7,10 @@ use serde_json::Value;
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
-use crate::name::{RouteName, SourceName};
+use crate::{
+    name::{RouteName, SourceName},
+    routing::table::ALERTS,
+};
 
 /// One delivery, as its action needs it.
 #[derive(Debug, Clone)]
@@ -57,6 +60,16 @@ pub struct Values {
 }
 
 impl Job {
+    /// What an alert says to people; none for events of Attio.
+    #[must_use]
+    pub fn alert_text(&self) -> Option<String> {
+        if self.route.as_str() != ALERTS {
+            return None;
+        }
+        let event: Value = serde_json::from_slice(&self.json).ok()?;
+        event["text"].as_str().map(str::to_owned)
+    }
+
     /// When the message arrived, in RFC 3339, UTC, with milliseconds.
     #[must_use]
     pub fn received_at_text(&self) -> String {

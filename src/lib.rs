@@ -7,6 +7,7 @@
 pub mod act;
 pub mod action;
 pub mod admin;
+pub mod alerts;
 pub mod app;
 pub mod attio;
 pub mod cli;
@@ -27,6 +28,7 @@ pub mod retry_after;
 pub mod routing;
 pub mod sampling;
 pub mod shutdown;
+pub mod sights;
 pub mod signature;
 pub mod store;
 pub mod telemetry;

@@ -18,12 +18,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    alerts,
     attio::watch::Targets,
     config::{self, Config, Outside},
     dispatch::Dispatch,
     enrich::Enrich,
     http::Door,
     routing::{self, RouteTable},
+    sights::{Kind, Sights},
     telemetry::Metrics,
 };
 
@@ -72,6 +74,8 @@ pub(crate) struct Parts {
     pub(crate) targets: Targets,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) standing: Standing,
+    pub(crate) alerts: alerts::Settings,
+    pub(crate) sights: Arc<Sights>,
 }
 
 impl Standing {
@@ -212,6 +216,7 @@ impl Parts {
         match result {
             Ok(config) => {
                 self.metrics.config_reload.with(["ok"]).increment(1);
+                self.sights.stands(Kind::ReloadFailed, "", None);
                 let generation = self.standing.next(now, config, &self.metrics);
                 info!(generation, "the changed configuration is in effect");
                 let waiting = now.waiting(started);
@@ -224,6 +229,8 @@ impl Parts {
             }
             Err(problems) => {
                 self.metrics.config_reload.with(["failed"]).increment(1);
+                let first = problems.lines().next().unwrap_or_default().to_owned();
+                self.sights.stands(Kind::ReloadFailed, "", Some(first));
                 error!(%problems, "the changed configuration cannot be used; the old one stays in effect");
                 self.standing.refuse(problems);
             }
@@ -241,6 +248,7 @@ impl Parts {
         self.door.change(&config.sources);
         self.targets.change(&config.sources);
         self.metrics.show(config);
+        self.alerts.change(config);
         Ok(())
     }
 }

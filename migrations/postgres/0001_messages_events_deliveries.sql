@@ -10,7 +10,7 @@ CREATE DOMAIN digest AS bytea CHECK (octet_length(VALUE) = 32);
 CREATE DOMAIN tally AS integer CHECK (VALUE >= 0);
 CREATE DOMAIN extent AS integer CHECK (VALUE > 0);
 CREATE DOMAIN message_status AS text CHECK (VALUE IN ('accepted', 'quarantined'));
-CREATE DOMAIN message_origin AS text CHECK (VALUE IN ('attio', 'reconcile'));
+CREATE DOMAIN message_origin AS text CHECK (VALUE IN ('attio', 'reconcile', 'alert'));
 CREATE DOMAIN delivery_state AS text
     CHECK (VALUE IN ('open', 'succeeded', 'skipped', 'dead', 'discarded'));
 CREATE DOMAIN delivery_hold AS text CHECK (VALUE IN ('order', 'orphaned', 'paused'));
@@ -40,14 +40,14 @@ CREATE UNIQUE INDEX messages_dedup ON messages (dedup);
 COMMENT ON TABLE messages IS 'Signed POSTs from Attio, each once; and what was made up for those that never arrived.';
 COMMENT ON COLUMN messages.id IS 'UUIDv7, made on arrival.';
 COMMENT ON COLUMN messages.dedup IS 'SHA-256 of source, webhook_id and key; for quarantined ones of the body''s hash too; for those of reconcile of what changed and when. The one thing that decides whether a message is new.';
-COMMENT ON COLUMN messages.source IS 'The configured source it came to; for those of reconcile the first one.';
+COMMENT ON COLUMN messages.source IS 'The configured source it came to; for those of reconcile the first one, for alerts the word alerts.';
 COMMENT ON COLUMN messages.webhook_id IS 'webhook_id of the envelope; null when there was none.';
 COMMENT ON COLUMN messages.key IS 'The Idempotency-Key header''s bytes, or the body''s event_id; null when there was neither.';
 COMMENT ON COLUMN messages.received_at IS 'When its head arrived, or when reconcile made it, by the process''s clock.';
 COMMENT ON COLUMN messages.status IS 'accepted, or quarantined: signed, but unreadable, or a known key with other JSON.';
 COMMENT ON COLUMN messages.reason IS 'Why it is quarantined.';
 COMMENT ON COLUMN messages.body IS 'The bytes that were signed; for those of reconcile the same form, made here. Empty once they were removed: see body_digest.';
-COMMENT ON COLUMN messages.origin IS 'attio: sent by it, with a signature; reconcile: made here, because nothing was heard of a change.';
+COMMENT ON COLUMN messages.origin IS 'attio: sent by it, with a signature; reconcile: made here, because nothing was heard of a change; alert: made here, to tell of trouble.';
 
 COMMENT ON COLUMN messages.body_digest IS 'SHA-256 of the JSON that the body said, whatever its spelling, once the body was removed: later copies are compared with it. Null while the body is there.';
 COMMENT ON COLUMN messages.released IS 'One of its events, where those were not made on arrival, but when it was released from quarantine.';
@@ -307,6 +307,89 @@ ALTER TABLE messages SET (autovacuum_vacuum_scale_factor = 0.03);
 ALTER TABLE events SET (autovacuum_vacuum_scale_factor = 0.03);
 ALTER TABLE attempts SET (autovacuum_vacuum_scale_factor = 0.03);
 ALTER TABLE snapshots SET (autovacuum_vacuum_scale_factor = 0.03);
+
+-- Alerts: what is wrong, who saw it, and who is still to be told.
+
+CREATE TABLE alerts (
+    what        text        NOT NULL,
+    about       text        NOT NULL,
+    since       timestamptz NOT NULL,
+    seen_at     timestamptz NOT NULL,
+    count       bigint      NOT NULL CHECK (count >= 0),
+    detail      text        NOT NULL,
+    told_at     timestamptz,
+    ended_at    timestamptz,
+    end_told_at timestamptz,
+    again       tally       NOT NULL DEFAULT 0,
+    PRIMARY KEY (what, about),
+    CONSTRAINT over_before_it_is_told CHECK (end_told_at IS NULL OR ended_at IS NOT NULL)
+);
+
+COMMENT ON TABLE alerts IS 'What is or was wrong, each thing once. One process of the fleet writes it, in the transaction that also writes the messages that tell of it.';
+COMMENT ON COLUMN alerts.what IS 'The kind, such as breaker_open.';
+COMMENT ON COLUMN alerts.about IS 'What it is about: action/NAME, source/NAME or route/NAME; empty for the program itself.';
+COMMENT ON COLUMN alerts.since IS 'When it was first seen.';
+COMMENT ON COLUMN alerts.seen_at IS 'When it was last seen.';
+COMMENT ON COLUMN alerts.count IS 'How many or how long in seconds, where the kind counts something.';
+COMMENT ON COLUMN alerts.detail IS 'What is known of it; holds no secret.';
+COMMENT ON COLUMN alerts.told_at IS 'When the message that it began was written; null while it is still to be told.';
+COMMENT ON COLUMN alerts.ended_at IS 'When it had not been seen for long enough; null while it goes on.';
+COMMENT ON COLUMN alerts.end_told_at IS 'When the message that it is over was written; null while that is still to be told.';
+COMMENT ON COLUMN alerts.again IS 'How often it came back within an hour; the more often, the longer it must be gone to be over.';
+
+CREATE TABLE sights (
+    process    uuid        NOT NULL,
+    what       text        NOT NULL,
+    about      text        NOT NULL,
+    count      bigint      NOT NULL CHECK (count >= 0),
+    detail     text        NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (process, what, about)
+);
+
+COMMENT ON TABLE sights IS 'What only one process sees, such as an open breaker. It goes on saying so; what it says no more, expires.';
+COMMENT ON COLUMN sights.process IS 'The process.';
+COMMENT ON COLUMN sights.what IS 'As in alerts.';
+COMMENT ON COLUMN sights.about IS 'As in alerts.';
+COMMENT ON COLUMN sights.count IS 'How many, where the kind counts something; added up over the processes.';
+COMMENT ON COLUMN sights.detail IS 'What is known of it; holds no secret.';
+COMMENT ON COLUMN sights.expires_at IS 'Counts no more from then on.';
+
+CREATE TABLE streaks (
+    action   text   NOT NULL PRIMARY KEY,
+    failures bigint NOT NULL CHECK (failures >= 0),
+    error    text   NOT NULL
+);
+
+COMMENT ON TABLE streaks IS 'How each action fares, over all processes.';
+COMMENT ON COLUMN streaks.action IS 'The action.';
+COMMENT ON COLUMN streaks.failures IS 'Attempts that failed since the last one that succeeded.';
+COMMENT ON COLUMN streaks.error IS 'What the last failed one met; known secrets masked. Empty when none failed.';
+
+CREATE TABLE arrivals (
+    source  text        NOT NULL,
+    hour    bigint      NOT NULL,
+    last_at timestamptz NOT NULL,
+    PRIMARY KEY (source, hour)
+);
+
+COMMENT ON TABLE arrivals IS 'The hours in which something was received: the rhythm that a silence is held against.';
+COMMENT ON COLUMN arrivals.source IS 'The source.';
+COMMENT ON COLUMN arrivals.hour IS 'Whole hours since 1970, UTC.';
+COMMENT ON COLUMN arrivals.last_at IS 'When the last message of that hour came, give or take a few seconds.';
+
+CREATE TABLE tellings (
+    delivery_id uuid        NOT NULL PRIMARY KEY,
+    action      text        NOT NULL,
+    made_at     timestamptz NOT NULL,
+    counted     boolean     NOT NULL DEFAULT false
+);
+
+COMMENT ON TABLE tellings IS 'Deliveries of alerts that have not arrived yet, so that an alert that cannot be sent is seen.';
+COMMENT ON COLUMN tellings.delivery_id IS 'The delivery, or the one that does it again.';
+COMMENT ON COLUMN tellings.action IS 'Its action.';
+COMMENT ON COLUMN tellings.made_at IS 'When it was made.';
+COMMENT ON COLUMN tellings.counted IS 'It ended without success, and that was counted.';
 
 -- What the statements of the hot paths take: one array of rows each. An array for each column would
 -- cost a function call and a buffer for each, about a third of a statement for one message.

@@ -7,14 +7,14 @@
 CREATE TABLE messages (
     id          TEXT    NOT NULL PRIMARY KEY, -- UUIDv7, made on arrival.
     dedup       BLOB    NOT NULL, -- SHA-256 of source, webhook_id and key; for quarantined ones of the body's hash too; for those of reconcile of what changed and when. The one thing that decides whether a message is new.
-    source      TEXT    NOT NULL, -- The configured source it came to; for those of reconcile the first one.
+    source      TEXT    NOT NULL, -- The configured source it came to; for those of reconcile the first one, for alerts the word alerts.
     webhook_id  TEXT, -- webhook_id of the envelope; null when there was none.
     key         BLOB, -- The Idempotency-Key header's bytes, or the body's event_id; null when there was neither.
     received_at INTEGER NOT NULL, -- When its head arrived, or when reconcile made it, by the process's clock.
     status      TEXT    NOT NULL CHECK (status IN ('accepted', 'quarantined')), -- accepted, or quarantined: signed, but unreadable, or a known key with other JSON.
     reason      TEXT, -- Why it is quarantined.
     body        BLOB    NOT NULL, -- The bytes that were signed; for those of reconcile the same form, made here. Empty once they were removed: see body_digest.
-    origin      TEXT    NOT NULL DEFAULT 'attio' CHECK (origin IN ('attio', 'reconcile')), -- attio: sent by it, with a signature; reconcile: made here, because nothing was heard of a change.
+    origin      TEXT    NOT NULL DEFAULT 'attio' CHECK (origin IN ('attio', 'reconcile', 'alert')), -- attio: sent by it, with a signature; reconcile: made here, because nothing was heard of a change; alert: made here, to tell of trouble.
     body_digest BLOB, -- SHA-256 of the JSON that the body said, whatever its spelling, once the body was removed: later copies are compared with it. Null while the body is there.
     released    TEXT, -- One of its events, where those were not made on arrival, but when it was released from quarantine.
     CONSTRAINT dedup_is_a_hash CHECK (octet_length(dedup) = 32),
@@ -174,3 +174,55 @@ CREATE TABLE standings (
     failing_since INTEGER, -- The first failure after the last success; null when nothing failed since.
     PRIMARY KEY (route, action)
 ) STRICT, WITHOUT ROWID;
+
+-- Alerts: what is wrong, who saw it, and who is still to be told.
+
+-- What is or was wrong, each thing once. One process of the fleet writes it, in the transaction that also writes the messages that tell of it.
+CREATE TABLE alerts (
+    what        TEXT    NOT NULL, -- The kind, such as breaker_open.
+    about       TEXT    NOT NULL, -- What it is about: action/NAME, source/NAME or route/NAME; empty for the program itself.
+    since       INTEGER NOT NULL, -- When it was first seen.
+    seen_at     INTEGER NOT NULL, -- When it was last seen.
+    count       INTEGER NOT NULL CHECK (count >= 0), -- How many or how long in seconds, where the kind counts something.
+    detail      TEXT    NOT NULL, -- What is known of it; holds no secret.
+    told_at     INTEGER, -- When the message that it began was written; null while it is still to be told.
+    ended_at    INTEGER, -- When it had not been seen for long enough; null while it goes on.
+    end_told_at INTEGER, -- When the message that it is over was written; null while that is still to be told.
+    again       INTEGER NOT NULL DEFAULT 0 CHECK (again >= 0), -- How often it came back within an hour; the more often, the longer it must be gone to be over.
+    PRIMARY KEY (what, about),
+    CONSTRAINT over_before_it_is_told CHECK (end_told_at IS NULL OR ended_at IS NOT NULL)
+) STRICT;
+
+-- What only one process sees, such as an open breaker. It goes on saying so; what it says no more, expires.
+CREATE TABLE sights (
+    process     TEXT    NOT NULL, -- The process.
+    what        TEXT    NOT NULL, -- As in alerts.
+    about       TEXT    NOT NULL, -- As in alerts.
+    count       INTEGER NOT NULL CHECK (count >= 0), -- How many, where the kind counts something; added up over the processes.
+    detail      TEXT    NOT NULL, -- What is known of it; holds no secret.
+    expires_at  INTEGER NOT NULL, -- Counts no more from then on.
+    PRIMARY KEY (process, what, about)
+) STRICT;
+
+-- How each action fares, over all processes.
+CREATE TABLE streaks (
+    action      TEXT    NOT NULL PRIMARY KEY, -- The action.
+    failures    INTEGER NOT NULL CHECK (failures >= 0), -- Attempts that failed since the last one that succeeded.
+    error       TEXT    NOT NULL -- What the last failed one met; known secrets masked. Empty when none failed.
+) STRICT;
+
+-- The hours in which something was received: the rhythm that a silence is held against.
+CREATE TABLE arrivals (
+    source      TEXT    NOT NULL, -- The source.
+    hour        INTEGER NOT NULL, -- Whole hours since 1970, UTC.
+    last_at     INTEGER NOT NULL, -- When the last message of that hour came, give or take a few seconds.
+    PRIMARY KEY (source, hour)
+) STRICT;
+
+-- Deliveries of alerts that have not arrived yet, so that an alert that cannot be sent is seen.
+CREATE TABLE tellings (
+    delivery_id TEXT    NOT NULL PRIMARY KEY, -- The delivery, or the one that does it again.
+    action      TEXT    NOT NULL, -- Its action.
+    made_at     INTEGER NOT NULL, -- When it was made.
+    counted     INTEGER NOT NULL DEFAULT 0 CHECK (counted IN (0, 1)) -- It ended without success, and that was counted.
+) STRICT;

@@ -21,6 +21,7 @@ use crate::{
     config::{self, HttpAction, SigningKey},
     routing::{
         Needs,
+        table::ALERTS,
         template::{Escape, NAMES, Template},
     },
 };
@@ -121,6 +122,12 @@ impl Http {
             return Ok(standard_body(job));
         };
         let body = template.render(job);
+        // A template that knows events only is no reason not to tell of trouble.
+        let is_alert = job.route.as_str() == ALERTS;
+        let is_json = |body: &String| serde_json::from_str::<IgnoredAny>(body).is_ok();
+        if is_alert && !body.as_ref().is_ok_and(|body| !must_be_json || is_json(body)) {
+            return Ok(standard_body(job));
+        }
         let body = body.map_err(|error| ActionError::of_template("body", &error))?;
         if *must_be_json && let Err(error) = serde_json::from_str::<IgnoredAny>(&body) {
             let what = format!("the body template did not make JSON: {error}");

@@ -46,9 +46,10 @@ impl Log {
     ///
     /// The template failed.
     pub fn perform(&self, job: &Job) -> Result<Done, ActionError> {
-        let text = match &self.text {
-            None => "event".to_owned(),
-            Some(template) => {
+        let text = match (job.alert_text(), &self.text) {
+            (Some(alert), _) => on_one_line(&alert),
+            (None, None) => "event".to_owned(),
+            (None, Some(template)) => {
                 let text = template.render(job);
                 on_one_line(&text.map_err(|error| ActionError::of_template("text", &error))?)
             }

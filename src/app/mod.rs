@@ -26,6 +26,7 @@ use self::{
 use crate::{
     action::TemplateProblem,
     admin::{self, access::Access},
+    alerts,
     attio::{
         catalog,
         client::{Client, ClientProblem},
@@ -47,6 +48,7 @@ use crate::{
     routing::{self, RouteTable},
     sampling,
     shutdown::Stop,
+    sights::Sights,
     store::{Desk, LaneKind, Store, StoreError},
     telemetry::{Metrics, Pulse},
 };
@@ -116,13 +118,14 @@ pub async fn start_from(
     let (desk, answering) = Desk::new(store.lane(LaneKind::Look, QUEUE_DEADLINE));
     let enrich = Enrich::new(&config, client.clone(), catalog.clone(), desk.clone());
     let names = enrich.names();
+    let (alerts, sights) = (alerts::Settings::new(&config), Arc::<Sights>::default());
     let (dispatch, loops) = Dispatch::new(
         &config,
         routes.clone(),
         store.lane(LaneKind::Claim, QUEUE_DEADLINE),
         store.lane(LaneKind::Outcome, QUEUE_DEADLINE),
         (enrich.clone(), desk),
-        Arc::clone(&metrics),
+        (Arc::clone(&metrics), Arc::clone(&sights)),
     )?;
     let prepared = CancellationToken::new();
     let (mut tasks, ends) = (Tasks::new(prepared.clone()), Ends::default());
@@ -139,8 +142,8 @@ pub async fn start_from(
     let is_busy = intake.is_busy();
     let draining = Arc::new(AtomicBool::new(false));
     let health = Health::new(Arc::clone(&draining), intake.ability());
-    let door =
-        Door::new(&config.sources, DoorLimits::new(&config.server), intake, Arc::clone(&metrics));
+    let seen_by_door = (Arc::clone(&metrics), Arc::clone(&sights));
+    let door = Door::new(&config.sources, DoorLimits::new(&config.server), intake, seen_by_door);
     let public = bind(
         config.server.listen,
         config.server.max_connections,
@@ -173,12 +176,23 @@ pub async fn start_from(
     if let Some(tls) = tls {
         tasks.spawn("certificate", tls.watch(Arc::clone(&metrics), ends.rest.clone()));
     }
+    spawn_alerts(&mut tasks, &ends, &store, dispatch.limits(), &alerts, (&metrics, &sights));
     dispatch.check_destinations();
     let (targets, watched) = watch::Targets::new(&config);
     if let Some(origin) = origin {
         let (routes, dispatch) = (routes.clone(), dispatch.clone());
-        let metrics = Arc::clone(&metrics);
-        let parts = reload::Parts { routes, dispatch, enrich, door, targets, metrics, standing };
+        let (metrics, sights) = (Arc::clone(&metrics), Arc::clone(&sights));
+        let parts = reload::Parts {
+            routes,
+            dispatch,
+            enrich,
+            door,
+            targets,
+            metrics,
+            standing,
+            alerts,
+            sights,
+        };
         let watching = parts.watch(origin, seen, Arc::clone(&stop.reread), ends.claims.clone());
         tasks.spawn("reload", watching);
     }
@@ -190,7 +204,14 @@ pub async fn start_from(
     let (counts, desk) = dispatch.counts();
     let telling = counts.tell(desk, Arc::clone(&metrics), ends.rest.clone());
     tasks.spawn_prepared("tally", &ends.rest, telling);
-    spawn_attio(&mut tasks, &ends, &config, (client, names, watched), &store, (&metrics, webhooks));
+    spawn_attio(
+        &mut tasks,
+        &ends,
+        &config,
+        (client, names, watched),
+        &store,
+        (&metrics, &sights, webhooks),
+    );
     spawn_sampling(&mut tasks, &ends, &store, &dispatch, routes, (&metrics, pulse));
     let retention = Retention::new(&config.store, &store, &metrics, is_busy, ends.claims.clone());
     tasks.spawn_prepared("retention", &ends.claims, retention.run());
@@ -218,6 +239,25 @@ pub async fn start_from(
     Ok(Running::start(parts, public_at, admin_at))
 }
 
+/// What somebody has to be told of.
+fn spawn_alerts(
+    tasks: &mut Tasks,
+    ends: &Ends,
+    store: &Store,
+    limits: &Arc<Limits>,
+    alerts: &alerts::Settings,
+    (metrics, sights): (&Arc<Metrics>, &Arc<Sights>),
+) {
+    let watch = alerts::Watch::new(
+        store.lane(LaneKind::Alerts, QUEUE_DEADLINE),
+        alerts.clone(),
+        Arc::clone(sights),
+        Arc::clone(limits),
+        Arc::clone(metrics),
+    );
+    tasks.spawn_prepared("alerts", &ends.rest, watch.run(ends.rest.clone()));
+}
+
 /// What is learnt from Attio while serving, where there is access to it.
 fn spawn_attio(
     tasks: &mut Tasks,
@@ -225,15 +265,15 @@ fn spawn_attio(
     config: &Config,
     (client, names, watched): (Option<Client>, Option<Names>, watch::Watched),
     store: &Store,
-    (metrics, seen): (&Arc<Metrics>, watch::Seen),
+    (metrics, sights, seen): (&Arc<Metrics>, &Arc<Sights>, watch::Seen),
 ) {
     if let Some(schedule) = Schedule::new(config, client.as_ref(), store, metrics) {
         let run = schedule.run(ends.claims.clone());
         tasks.spawn_prepared("reconcile", &ends.claims, run);
     }
     if let Some(client) = client.filter(|_| config.server.public_url.is_some()) {
-        let (shown, end) = ((Arc::clone(metrics), seen), ends.rest.clone());
-        tasks.spawn("webhooks", watch::watch(client, watched, watch::EVERY, shown, end));
+        let (told, end) = ((Arc::clone(metrics), Arc::clone(sights), seen), ends.rest.clone());
+        tasks.spawn("webhooks", watch::watch(client, watched, watch::EVERY, told, end));
     }
     if let Some(names) = names {
         tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));

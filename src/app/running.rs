@@ -145,6 +145,7 @@ impl Parts {
         self.ends.rest.cancel();
         self.tasks.wait_for("tally", WRITING_PATIENCE).await;
         self.tasks.wait_for("private listener", WRITING_PATIENCE).await;
+        self.tasks.wait_for("alerts", WRITING_PATIENCE).await;
         drop(self.serve_lock);
         info!("stopped");
         self.metrics.upkeep();

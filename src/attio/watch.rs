@@ -20,6 +20,7 @@ use super::{
 use crate::{
     config::{Config, Source},
     name::SourceName,
+    sights::{Kind, Sights},
     telemetry::{Metrics, unix_seconds},
 };
 
@@ -118,7 +119,7 @@ pub async fn watch(
     client: Client,
     mut watched: Watched,
     every: Duration,
-    (metrics, seen): (Arc<Metrics>, Seen),
+    (metrics, sights, seen): (Arc<Metrics>, Arc<Sights>, Seen),
     stop: CancellationToken,
 ) {
     let mut known = HashMap::new();
@@ -130,7 +131,9 @@ pub async fn watch(
                 let targets = watched.0.borrow_and_update().clone();
                 forget(&targets, &metrics, &mut known);
                 for target in &targets {
-                    show(target, standing(target, &webhooks), &metrics, &mut known);
+                    let standing = standing(target, &webhooks);
+                    tell(target, standing, &sights);
+                    show(target, standing, &metrics, &mut known);
                 }
                 seen.saw(webhooks, &targets);
                 metrics.last_success.with(["webhooks"]).set(unix_seconds());
@@ -163,6 +166,14 @@ fn forget(targets: &[Target], metrics: &Metrics, known: &mut HashMap<SourceName,
 /// The best webhook that posts to a source; `None` when there is none.
 fn standing(target: &Target, webhooks: &[Webhook]) -> Option<Status> {
     target.webhooks(webhooks).into_iter().map(|(_, webhook)| webhook.status).max()
+}
+
+/// What somebody has to be told of.
+fn tell(target: &Target, standing: Option<Status>, sights: &Sights) {
+    let about = format!("source/{}", target.source);
+    let stands = |status| (standing == Some(status)).then(String::new);
+    sights.stands(Kind::WebhookDegraded, &about, stands(Status::Degraded));
+    sights.stands(Kind::WebhookInactive, &about, stands(Status::Inactive));
 }
 
 /// Sets the gauges, and tells of what changed since the last look.

@@ -18,6 +18,10 @@ const WRONG_CONFIGURATION: u8 = 64;
 const PER_PROCESS: &str = "note: attio.reads and attio.writes hold for each process; N replicas \
     together take N times as much of the 100 reads and 25 writes a second that Attio allows";
 
+/// What fails is seen by whoever looks, and nobody is told.
+const NOBODY: &str = "warning: nobody is told of trouble: name an action in `[alerts] to`, best a \
+    Slack action that no route uses";
+
 /// Checks the file, and with `online` asks Attio, the store and the destinations; says so on
 /// standard output when it is right, and all that is not on standard error. Exits with 0, with 64
 /// when the configuration may not be used, with 1 when somebody cannot be asked.
@@ -29,6 +33,9 @@ pub fn run(path: &Path, online: bool, outside: &Outside<'_>) -> ExitCode {
             println!("{}", summary(&config));
             if config.attio.is_some() {
                 println!("{PER_PROCESS}");
+            }
+            if config.alerts.to.is_empty() {
+                eprintln!("{NOBODY}");
             }
             if online {
                 super::block_on(async { Ok(online::run(path, &config).await) })

@@ -91,6 +91,9 @@ enum Command {
     Deliveries(look::Deliveries),
     /// Follow live what is received and what becomes of it, until Ctrl-C.
     Tail(look::Tail),
+    /// See what is wrong now, and what was lately.
+    #[command(subcommand)]
+    Alerts(look::Alerts),
     Replay(act::replay::Replay),
     Discard(act::discard::Discard),
     Pause(act::pause::Pause),
@@ -148,6 +151,7 @@ impl Cli {
                 with_config(&config, |config| deliveries.run(&config))
             }
             Command::Tail(tail) => with_config(&config, |config| tail.run(&config)),
+            Command::Alerts(alerts) => with_config(&config, |config| alerts.run(&config)),
             Command::Replay(replay) => {
                 with_config(&config, |config| act::replay::run(&replay, &config))
             }

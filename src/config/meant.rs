@@ -253,11 +253,41 @@ pub struct Reconcile {
     pub window: Duration,
 }
 
-/// `[alerts]`: read and checked; nothing is sent yet.
+/// `[alerts]`: who is told of trouble, and what counts as such.
 #[derive(Debug, Clone)]
 pub struct Alerts {
     /// Actions that carry alerts.
     pub to: Vec<ActionName>,
     /// Failures in a row of an action that make an alert.
     pub after_failures: u32,
+    /// A due delivery that waits for longer makes one.
+    pub oldest_due: Duration,
+    /// So many refused signatures of a source within `signature_window` make one.
+    pub signature_failures: u32,
+    /// See `signature_failures`.
+    pub signature_window: Duration,
+    /// Sources that make one when they are silent for longer, instead of against their rhythm.
+    pub quiet: Vec<(SourceName, Duration)>,
+    /// What begins within this after the first is told with it.
+    pub gather: Duration,
+    /// What was not seen for so long is over.
+    pub calm: Duration,
+    /// How people reach the private listener; ends with `/`.
+    pub link: Option<url::Url>,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self {
+            to: Vec::new(),
+            after_failures: 5,
+            oldest_due: Duration::from_mins(15),
+            signature_failures: 20,
+            signature_window: Duration::from_mins(5),
+            quiet: Vec::new(),
+            gather: Duration::from_secs(10),
+            calm: Duration::from_mins(5),
+            link: None,
+        }
+    }
 }

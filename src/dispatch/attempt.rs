@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     action::{ActionError, Done, Failure, Job},
+    routing::table::ALERTS,
     store::{Attempt, Claimed, MOST_LOST_LEASES, Outcome, Verdict},
 };
 
@@ -167,6 +168,7 @@ async fn attempt(
     if matches!(result, "skipped" | "postponed") {
         return (verdict, None); // the destination was not asked
     }
+    tell_of_result(shared, claimed, result, &failure);
     let metrics = &shared.metrics;
     metrics.attempts.with([runner.name.as_str(), result]).increment(1);
     metrics.attempt_seconds.with([runner.name.as_str()]).record(duration.as_secs_f64());
@@ -180,6 +182,16 @@ async fn attempt(
         answer: failure.answer,
     };
     (verdict, Some(attempt))
+}
+
+/// Failures in a row make an alert; those of alerts are seen in another way, or they would make
+/// more of themselves. What was cut off says nothing of the destination.
+fn tell_of_result(shared: &Shared, claimed: &Claimed, result: &str, failure: &Failure) {
+    if claimed.route.as_str() != ALERTS && result != "cut_off" {
+        let error = clean(&failure.what);
+        let failed = (result != "succeeded").then_some(error.as_str());
+        shared.sights.attempted(&claimed.action, failed);
+    }
 }
 
 /// Decides what becomes of the delivery, and tells the breaker.

@@ -41,6 +41,7 @@ use crate::{
     enrich::Enrich,
     name::{ActionName, RouteName},
     routing,
+    sights::Sights,
     store::{Claimed, Desk, Lane},
     telemetry::Metrics,
 };
@@ -68,6 +69,7 @@ struct Shared {
     cut_off: CancellationToken,
     counts: Counts,
     metrics: Arc<Metrics>,
+    sights: Arc<Sights>,
 }
 
 /// A delivery that is leased to this process.
@@ -97,7 +99,7 @@ impl Dispatch {
         claim_lane: Lane,
         outcome_lane: Lane,
         (enrich, desk): (Enrich, Desk),
-        metrics: Arc<Metrics>,
+        (metrics, sights): (Arc<Metrics>, Arc<Sights>),
     ) -> Result<(Self, Loops), TemplateProblem> {
         let built = Built::new(&config.actions, &enrich)?;
         let limits = Limits::new(config.worker.concurrency);
@@ -116,6 +118,7 @@ impl Dispatch {
             cut_off: CancellationToken::new(),
             counts: counts.clone(),
             metrics: Arc::clone(&metrics),
+            sights,
         });
         let dispatch = Self(shared);
         let claim = claim::Claiming::new(dispatch.clone(), claim_lane, outcomes.clone());

@@ -33,6 +33,7 @@ use super::{
 use crate::{
     config,
     intake::{Intake, Taken},
+    sights::Sights,
     signature::{ClaimedSignature, Keyring, SIGNATURE_HEADERS, SignatureError},
     telemetry::Metrics,
 };
@@ -73,6 +74,7 @@ pub struct Door {
     limits: DoorLimits,
     intake: Intake,
     metrics: Arc<Metrics>,
+    sights: Arc<Sights>,
     /// Bodies that are read only to be thrown away.
     unwanted: TaskTracker,
 }
@@ -121,10 +123,10 @@ impl Door {
         sources: &[config::Source],
         limits: DoorLimits,
         intake: Intake,
-        metrics: Arc<Metrics>,
+        (metrics, sights): (Arc<Metrics>, Arc<Sights>),
     ) -> Arc<Self> {
         let sources = ArcSwap::from_pointee(keyrings(sources));
-        Arc::new(Self { sources, limits, intake, metrics, unwanted: TaskTracker::new() })
+        Arc::new(Self { sources, limits, intake, metrics, sights, unwanted: TaskTracker::new() })
     }
 
     /// From now on these are the sources.
@@ -222,11 +224,15 @@ impl Door {
         self.metrics.messages.with([source, result]).increment(1);
         let us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         if let (Some(taken), Answer::Stored(_)) = (&outcome.taken, outcome.answer) {
+            self.sights.heard(keyring.source(), OffsetDateTime::now_utc());
             self.metrics.ack_seconds.with([]).record(elapsed.as_secs_f64());
             let event_id = taken.event.map(tracing::field::display);
             let events = taken.events;
             info!(source, message_id = %taken.message, event_id, events, us, "{result}");
         } else {
+            if matches!(outcome.answer, Answer::Signature) {
+                self.sights.refused(keyring.source());
+            }
             let status = outcome.answer.status().as_u16();
             warn!(source, status, us, "refused: {result}");
         }

@@ -2,6 +2,7 @@
 //!
 //! It only reads. Names come from the store too, so that no question needs Attio.
 
+mod alert;
 pub mod ask;
 pub mod attio;
 pub mod dead;
@@ -11,6 +12,7 @@ mod problems;
 pub mod standing;
 mod story;
 
+pub use alert::{AlertShown, Alerts};
 pub use lookout::{Lookout, Parts};
 pub use story::{DeliveryStory, EventStory, MessageStory, RouteDecision, Tried};
 

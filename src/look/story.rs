@@ -10,7 +10,9 @@ use super::{Look, with_slugs};
 use crate::{
     attio::catalog::Catalog,
     routing::Judged,
-    store::{AttemptRow, DeliveryRow, EventRow, Lane, MessageRow, StoreError, StoredEvent},
+    store::{
+        ALERT_TYPE, AttemptRow, DeliveryRow, EventRow, Lane, MessageRow, StoreError, StoredEvent,
+    },
 };
 
 /// A message and its events.
@@ -139,6 +141,9 @@ impl Look {
     }
 
     fn decisions(&self, stored: &StoredEvent, names: &Catalog) -> Vec<RouteDecision> {
+        if stored.event.event_type == ALERT_TYPE {
+            return Vec::new(); // no route was asked
+        }
         let verdicts = self.routes.current().verdicts(&stored.event, names);
         verdicts
             .into_iter()

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use tracing::warn;
+
 use super::{Change, Found, Made, Reconcile, Step, Trouble, Watcher};
 use crate::{
     intake,
-    store::{Lane, NewMessage, StoreError},
-    telemetry::Metrics,
+    sights::Kind,
+    store::{Lane, NewMessage, Notes, Sight, StoreError},
+    telemetry::{Metrics, error_text},
 };
 
 /// Events that are recorded at once.
@@ -44,6 +47,9 @@ impl Reconcile {
             }
             watcher(Step::Made { done: made.events + made.known, of: found.missing.len() });
         }
+        if made.events > 0 {
+            tell(lane, made.events).await;
+        }
         Ok(made)
     }
 
@@ -52,6 +58,20 @@ impl Reconcile {
         change.identified(|parts| {
             intake::made_up(source, parts, change.body(), &self.table, &found.catalog)
         })
+    }
+}
+
+/// That something was missing is worth an alert. What was made stays, told or not.
+async fn tell(lane: &mut Lane, made: usize) {
+    let sight = Sight {
+        what: Kind::Reconciled.as_str().to_owned(),
+        about: String::new(),
+        count: i64::try_from(made).unwrap_or(i64::MAX),
+        detail: String::new(),
+    };
+    let notes = Notes { happened: vec![sight], ..Notes::default() };
+    if let Err(error) = lane.note_for_alerts(&notes).await {
+        warn!(error = error_text(&error), "it could not be noted that events were made up for");
     }
 }
 

@@ -12,6 +12,10 @@ use crate::{
     name::{ActionName, RouteName},
 };
 
+/// The route of the deliveries that tell of alerts: always there, wants no event, and no route of
+/// the file has its name.
+pub const ALERTS: &str = "alerts";
+
 /// All routes, in the order of the file.
 #[derive(Debug, Clone, Default)]
 pub struct RouteTable {
@@ -67,15 +71,15 @@ impl RouteTable {
         }
     }
 
-    /// Whether a route of that name is configured.
+    /// Whether deliveries of a route of that name go out: it is configured, or that of alerts.
     #[must_use]
     pub fn has(&self, route: &RouteName) -> bool {
-        self.by_name.contains_key(route)
+        self.by_name.contains_key(route) || route.as_str() == ALERTS
     }
 
-    /// The names of all routes.
+    /// The names of all routes whose deliveries go out.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().map(|rule| rule.name().as_str())
+        self.rules.iter().map(|rule| rule.name().as_str()).chain([ALERTS])
     }
 
     /// All routes, in the order of the file.

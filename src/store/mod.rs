@@ -6,6 +6,7 @@
 
 mod act;
 mod activity;
+mod alert;
 mod deliveries;
 mod desk;
 mod filter;
@@ -29,6 +30,10 @@ pub(crate) use self::look::{some_time, time};
 pub use self::{
     act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
     activity::{Activity, RouteActivity, SourceActivity, Span},
+    alert::{
+        ALERT_TYPE, ALERTS, ALERTS_TASK, AlertRow, DeadOf, Findings, Judgement, Notes, Sight,
+        StreakChange, Telling, Unsent,
+    },
     deliveries::StoredDelivery,
     desk::Desk,
     filter::{DeliveryState, Filter, Selected},
@@ -312,6 +317,8 @@ pub enum LaneKind {
     Remove,
     /// Answering people and programs that look at what is kept.
     Read,
+    /// Judging what is wrong, and telling of it.
+    Alerts,
 }
 
 impl LaneKind {
@@ -328,6 +335,7 @@ impl LaneKind {
             Self::Act => "act",
             Self::Remove => "remove",
             Self::Read => "read",
+            Self::Alerts => "alerts",
         }
     }
 }

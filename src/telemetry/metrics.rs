@@ -130,6 +130,10 @@ metrics! {
     oldest_event_seconds: Gauge = "oldest_event_seconds" [];
     /// Rows that were removed because they were old, by table; bodies are those of messages that stay for their keys.
     removed: Counter = "removed_total" ["table"];
+    /// Alerts of the whole fleet that stand, by kind; aggregate by max.
+    alerts_firing: Gauge = "alerts_firing" ["alert"];
+    /// Alerts whose delivery to an action ended, as far as this process noted it (succeeded, dead, skipped, discarded).
+    alerts_sent: Counter = "alerts_sent_total" ["action", "result"];
 }
 
 fn recorder() -> PrometheusRecorder {

@@ -9,6 +9,7 @@
 mod act;
 mod actions;
 mod admin;
+mod alerts;
 mod attio;
 mod commands;
 mod dispatch;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::answer::{error, json_of};
 use crate::{
-    look::{Lookout, ask},
+    look::{Look, Lookout, ask},
     store::{Page, Search, StoreError, Table},
     telemetry::error_text,
 };
@@ -25,7 +25,7 @@ use crate::{
 pub const OPENAPI: &str = include_str!("openapi.json");
 
 /// Every path that can be read, as the description writes it.
-pub const PATHS: [&str; 13] = [
+pub const PATHS: [&str; 14] = [
     "/api/openapi.json",
     "/api/messages",
     "/api/messages/{id}",
@@ -39,6 +39,7 @@ pub const PATHS: [&str; 13] = [
     "/api/dead-letters",
     "/api/inventory",
     "/api/attio",
+    "/api/alerts",
 ];
 
 type Answer = Response<Body>;
@@ -71,6 +72,7 @@ fn handler(path: &str) -> MethodRouter<Arc<Lookout>> {
         "/api/dead-letters" => get(dead_letters),
         "/api/inventory" => get(inventory),
         "/api/attio" => get(attio),
+        "/api/alerts" => get(alerts),
         _ => get(openapi),
     }
 }
@@ -110,6 +112,10 @@ async fn deliveries(State(lookout): State<Arc<Lookout>>, RawQuery(query): RawQue
     }
 }
 
+async fn alerts(State(lookout): State<Arc<Lookout>>) -> Answer {
+    shown(lookout.look().alerts().await.map(Some))
+}
+
 async fn message(
     State(lookout): State<Arc<Lookout>>,
     Path(id): Path<String>,
@@ -129,9 +135,7 @@ async fn event(
     query: RawQuery,
 ) -> Answer {
     match one(&id, &query) {
-        Ok((id, with_body)) => {
-            shown_or(lookout.look().event(id, with_body).await, lookout.look())
-        }
+        Ok((id, with_body)) => shown_or(lookout.look().event(id, with_body).await, lookout.look()),
         Err(hint) => bad_request(hint),
     }
 }

@@ -20,6 +20,7 @@ use super::{
 
 mod action;
 mod address;
+mod alerts;
 mod attio_action;
 mod condition;
 mod debounce;
@@ -55,7 +56,7 @@ pub fn check(
         actions: action::actions(&mut check, &typed.actions, worker.concurrency),
         routes: route::routes(&mut check, &typed.routes),
         reconcile: reconcile::reconcile(&mut check, typed.reconcile.as_ref(), &typed.routes),
-        alerts: alerts(&mut check, &typed.alerts),
+        alerts: alerts::alerts(&mut check, &typed.alerts, &typed.sources),
         references: references(typed),
         worker,
     };
@@ -221,12 +222,4 @@ fn attio(check: &mut Check<'_, '_>, typed: &file::Attio) -> Option<meant::Attio>
         reads,
         writes,
     })
-}
-
-fn alerts(check: &mut Check<'_, '_>, typed: &file::Alerts) -> meant::Alerts {
-    check.action_list(&Place::root().key("alerts").key("to"), &typed.to);
-    meant::Alerts {
-        to: typed.to.iter().map(|name| name.as_str().into()).collect(),
-        after_failures: typed.after_failures.map_or(5, |count| count.0),
-    }
 }

@@ -38,6 +38,9 @@ fn route(check: &mut Check<'_, '_>, place: &Place, typed: &file::Route) -> Optio
     let to = check.required(place, "to", typed.to.as_ref());
     if let Some(name) = name {
         check.name(&place.key("name"), name);
+        if name == crate::routing::table::ALERTS {
+            check.error(&place.key("name"), "`alerts` is the name of the alerts' own deliveries");
+        }
     }
     if let Some(on) = on {
         event_type::check(check, place, typed, on);

@@ -222,4 +222,20 @@ pub struct Alerts {
     pub to: Vec<String>,
     /// Failures in a row of an action that make an alert. Default 5.
     pub after_failures: Option<Count>,
+    /// A due delivery that waits for longer makes an alert. Default "15m".
+    pub oldest_due: Option<Interval>,
+    /// So many messages to a source with a wrong signature, or without one, within
+    /// `signature_window` make an alert. Default 20.
+    pub signature_failures: Option<Count>,
+    /// See `signature_failures`. Default "5m".
+    pub signature_window: Option<Interval>,
+    /// Sources, and the longest silence that is usual. Without it, a silence of three hours in each
+    /// of which something came on the same weekday of both weeks before makes an alert.
+    pub quiet: BTreeMap<String, Interval>,
+    /// What begins within this after the first is told in one message with it. Default "10s".
+    pub gather: Option<Interval>,
+    /// What was not seen for so long is over. Default "5m".
+    pub calm: Option<Interval>,
+    /// How people reach the private listener, for links. Default: none, and alerts have commands only.
+    pub link: Option<WebUrl>,
 }

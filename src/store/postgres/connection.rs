@@ -83,7 +83,8 @@ impl Connection {
             | LaneKind::Outcome
             | LaneKind::Sample
             | LaneKind::Look
-            | LaneKind::Reconcile => options.options(SETTINGS).options(QUEUE_SETTINGS),
+            | LaneKind::Reconcile
+            | LaneKind::Alerts => options.options(SETTINGS).options(QUEUE_SETTINGS),
             // What a crash brings back is removed once more: no commit need wait for the disk.
             LaneKind::Remove => options
                 .options(SETTINGS)

@@ -5,6 +5,7 @@
 
 mod act;
 mod activity;
+mod alert;
 mod connection;
 mod deliveries;
 mod kept;
@@ -19,6 +20,7 @@ mod row;
 mod select;
 mod setup;
 mod tally;
+mod telling;
 mod turn;
 
 use std::time::Duration;

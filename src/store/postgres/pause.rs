@@ -139,7 +139,7 @@ async fn end(
     Ok(was_paused)
 }
 
-async fn standing(db: &mut PgConnection) -> Result<Vec<StandingPause>, sqlx::Error> {
+pub(super) async fn standing(db: &mut PgConnection) -> Result<Vec<StandingPause>, sqlx::Error> {
     sqlx::query(
         "-- store::postgres::pauses
         SELECT kind, name, since, by, reason FROM pauses ORDER BY kind, name",

@@ -96,7 +96,7 @@ fn read(row: &PgRow) -> Result<Heard, sqlx::Error> {
 async fn oldest_message(db: &mut PgConnection) -> Result<Option<OffsetDateTime>, sqlx::Error> {
     sqlx::query_scalar(
         "-- store::postgres::oldest_message
-        SELECT received_at FROM messages ORDER BY id LIMIT 1",
+        SELECT received_at FROM messages WHERE origin <> 'alert' ORDER BY id LIMIT 1",
     )
     .fetch_optional(db)
     .await

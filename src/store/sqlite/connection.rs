@@ -28,7 +28,7 @@ const CACHE: &str = "-32768";
 const CHECKPOINT_PAGES: &str = "4000";
 
 /// The moment, in microseconds since 1970, by SQLite's clock. Asked once for each transaction.
-const NOW: &str = "SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000";
+pub(super) const NOW: &str = "SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000";
 
 /// A connection to a file, there or not; clones are the same connection.
 #[derive(Debug, Clone)]

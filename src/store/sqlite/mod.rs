@@ -5,6 +5,7 @@
 
 mod act;
 mod activity;
+mod alert;
 mod connection;
 mod deliveries;
 mod kept;
@@ -19,6 +20,7 @@ mod remove;
 mod select;
 mod setup;
 mod tally;
+mod telling;
 
 use std::{path::Path, sync::Arc};
 
@@ -79,6 +81,7 @@ impl Sqlite {
             | LaneKind::Look
             | LaneKind::Reconcile
             | LaneKind::Act
+            | LaneKind::Alerts
             | LaneKind::Remove => self.writer.clone(),
             // Readers need not wait for the writer, nor it for them.
             LaneKind::Sample | LaneKind::Read => Connection::new(&self.file),

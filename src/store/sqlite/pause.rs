@@ -146,7 +146,7 @@ async fn end(
     Ok(was_paused)
 }
 
-async fn standing(db: &mut SqliteConnection) -> Result<Vec<StandingPause>, sqlx::Error> {
+pub(super) async fn standing(db: &mut SqliteConnection) -> Result<Vec<StandingPause>, sqlx::Error> {
     sqlx::query(
         "-- store::sqlite::pauses
         SELECT kind, name, since, by, reason FROM pauses ORDER BY kind, name",

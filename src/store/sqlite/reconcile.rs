@@ -95,7 +95,7 @@ fn read(row: &SqliteRow) -> Result<Heard, sqlx::Error> {
 async fn oldest_message(db: &mut SqliteConnection) -> Result<Option<OffsetDateTime>, sqlx::Error> {
     let at: Option<i64> = sqlx::query_scalar(
         "-- store::sqlite::oldest_message
-        SELECT received_at FROM messages ORDER BY id LIMIT 1",
+        SELECT received_at FROM messages WHERE origin <> 'alert' ORDER BY id LIMIT 1",
     )
     .fetch_optional(db)
     .await?;

@@ -50,7 +50,7 @@ impl Look {
         let (metrics, stop) = (Arc::new(Metrics::new()), CancellationToken::new());
         let client = Client::new(config.attio.as_ref().unwrap(), Arc::clone(&metrics)).unwrap();
         let (targets, watched) = watch::Targets::new(&config);
-        let shown = (Arc::clone(&metrics), watch::Seen::default());
+        let shown = (Arc::clone(&metrics), Arc::default(), watch::Seen::default());
         let task = watch::watch(client, watched, every, shown, stop.clone());
         Self { attio, metrics, webhook, config, targets, stop, task: tokio::spawn(task) }
     }
