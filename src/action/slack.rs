@@ -109,12 +109,11 @@ impl Slack {
     ///
     /// Slack did not take it.
     pub async fn perform(&self, job: &Job) -> Result<Done, ActionError> {
-        let text = match job.alert_text() {
-            Some(alert) => escaped(&alert),
-            None => {
-                let text = self.text.render(job);
-                text.map_err(|error| ActionError::of_template("text", &error))?
-            }
+        let text = if let Some(alert) = job.alert_text() {
+            escaped(&alert)
+        } else {
+            let text = self.text.render(job);
+            text.map_err(|error| ActionError::of_template("text", &error))?
         };
         let answer = self.client.send(self.request(&text), self.timeout).await?;
         self.client.check(&answer)?;

@@ -130,15 +130,10 @@ fn said(item: &Value) -> String {
         let lasted = span(lasted.map_or(0, time::Duration::whole_seconds));
         return format!("✅ Over after {lasted}: {}", text("title"));
     }
-    let mut said = format!("🔴 {}", text("title"));
-    if !text("detail").is_empty() {
-        said += &format!(": {}", text("detail"));
-    }
-    said += &format!("\n    {}", text("next"));
-    if !text("link").is_empty() {
-        said += &format!("\n    {}", text("link"));
-    }
-    said
+    let detail = if text("detail").is_empty() { "" } else { ": " };
+    let link = if text("link").is_empty() { "" } else { "\n    " };
+    ["🔴 ", text("title"), detail, text("detail"), "\n    ", text("next"), link, text("link")]
+        .concat()
 }
 
 #[cfg(test)]

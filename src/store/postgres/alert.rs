@@ -57,11 +57,11 @@ async fn note(db: &mut PgConnection, process: Uuid, notes: &Notes) -> Result<(),
         .execute(&mut *tx)
         .await?;
         for sight in sights {
-            note_sight(&mut *tx, process, sight).await?;
+            note_sight(&mut tx, process, sight).await?;
         }
     }
     for sight in &notes.happened {
-        note_sight(&mut *tx, Uuid::now_v7(), sight).await?;
+        note_sight(&mut tx, Uuid::now_v7(), sight).await?;
     }
     for streak in &notes.streaks {
         sqlx::query(
