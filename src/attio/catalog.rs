@@ -42,6 +42,10 @@ pub struct Identity {
     pub client_id: String,
     /// What the token may do, such as `record_permission:read-write`.
     pub scopes: Vec<String>,
+    /// It is known from the store only, from an earlier start or another process: our token may be
+    /// another one by now, and of another workspace. Nothing is asked of Attio or written there by it.
+    #[serde(skip)]
+    pub is_remembered: bool,
 }
 
 /// An object, such as deals.
@@ -128,6 +132,12 @@ impl Catalog {
             && lists.eq(other.lists.iter().map(|one| (&one.id, &one.slug)))
     }
 
+    /// Whose token it is, where Attio said so to this process.
+    #[must_use]
+    pub fn confirmed(&self) -> Option<&Identity> {
+        self.identity.as_ref().filter(|identity| !identity.is_remembered)
+    }
+
     /// Whether our own token did it: <https://docs.attio.com/docs/actors>. `None` until the
     /// token's owner is known, unless the actor is no program at all.
     #[must_use]
@@ -136,7 +146,9 @@ impl Catalog {
             return Some(false);
         }
         let identity = self.identity.as_ref()?;
-        Some(actor_id == Some(identity.client_id.as_str()))
+        let is_it = actor_id == Some(identity.client_id.as_str());
+        // The token that there was is ours all the same; there may be another one by now.
+        (is_it || !identity.is_remembered).then_some(is_it)
     }
 }
 

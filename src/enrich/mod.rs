@@ -222,7 +222,7 @@ impl Enrich {
     /// The catalog, once it says whose token we have and that the event is of that workspace.
     fn names_for(&self, event: &Event) -> Result<Arc<Catalog>, Setback> {
         let catalog = arc_swap::Guard::into_inner(self.0.catalog.current());
-        let Some(identity) = &catalog.identity else {
+        let Some(identity) = catalog.confirmed() else {
             self.0.catalog.ask(None, None);
             return Err(Setback::names("whose token it is is not known yet"));
         };

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::Enrich;
 use crate::{
     attio::{
-        catalog::{Asked, Attribute, Catalog, Holder},
+        catalog::{Asked, Attribute, Catalog, Holder, Identity},
         client::{ApiError, Client, Instant},
         learn::{learn, learn_attribute},
     },
@@ -123,17 +123,39 @@ impl Names {
     /// Takes over what is kept, where that is newer.
     async fn read(&mut self) -> Result<(), StoreError> {
         let newer = self.enrich.0.desk.newer_catalog(self.learnt_at).await?;
-        let Some(kept) = newer else { return Ok(()) };
-        let is_ours = |ours: &Catalog| {
-            let workspace = ours.identity.as_ref().map(|identity| &identity.workspace_id);
-            workspace.is_none_or(|workspace| *workspace == kept.workspace)
-        };
-        if is_ours(&self.enrich.catalog().current())
-            && self.enrich.catalog().replace(kept.catalog, kept.learnt_at)
-        {
+        let Some(mut kept) = newer else { return Ok(()) };
+        let ours = self.enrich.catalog().current().confirmed().cloned();
+        if ours.as_ref().is_none_or(|ours| ours.workspace_id == kept.workspace) {
+            // Others may have another token of the same workspace.
+            let theirs = kept.catalog.identity;
+            let remembered = theirs.map(|it| Identity { is_remembered: true, ..it });
+            kept.catalog.identity = ours.or(remembered);
+            self.show(kept);
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, kept: StoredCatalog) {
+        if self.enrich.catalog().replace(kept.catalog, kept.learnt_at) {
             self.learnt_at = Some(kept.learnt_at);
             self.enrich.missing().look(&self.enrich.catalog().current());
         }
+    }
+
+    /// Asks whose token it is, where that is only remembered. Of another workspace nothing that was
+    /// kept is of any use.
+    async fn confirm(&self, deadline: Instant) -> Result<(), ApiError> {
+        let asked_at = OffsetDateTime::now_utc();
+        let known = Catalog::clone(&self.enrich.catalog().current());
+        let Some(remembered) = known.identity.as_ref().filter(|it| it.is_remembered) else {
+            return Ok(());
+        };
+        let identity = self.client.identity(deadline).await?;
+        let is_same = remembered.workspace_id == identity.workspace_id;
+        let known = if is_same { known } else { Catalog::default() };
+        let catalog = Catalog { identity: Some(identity), ..known };
+        // When names came into doubt meanwhile, what is learnt next confirms it.
+        let _is_shown = self.enrich.catalog().replace(catalog, asked_at);
         Ok(())
     }
 
@@ -171,6 +193,7 @@ impl Names {
 
     async fn ask(&self) -> Result<Catalog, ApiError> {
         let deadline = Instant::now() + PATIENCE;
+        self.confirm(deadline).await?;
         let known = arc_swap::Guard::into_inner(self.enrich.catalog().current());
         let asked = self.enrich.catalog().asked_about();
         let mut wanted = Wanted::clone(&self.enrich.0.wanted.load());

@@ -57,10 +57,12 @@ impl Rule {
             return Judged::Unwanted(self.why_not(*filter, event, catalog));
         }
         match found.iter().find(|(_, held)| held.is_none()) {
-            Some(_) if is_foreign(event, catalog) => Judged::Foreign(format!(
-                "the event is of the workspace {}, the token of another",
-                or_none(event.workspace_id.as_deref())
-            )),
+            Some(_) if is_foreign(event, catalog) && catalog.confirmed().is_some() => {
+                Judged::Foreign(format!(
+                    "the event is of the workspace {}, the token of another",
+                    or_none(event.workspace_id.as_deref())
+                ))
+            }
             Some((filter, _)) => Judged::Unknown(self.not_known(*filter, event, catalog)),
             None => Judged::Wanted,
         }

@@ -106,7 +106,7 @@ impl Attio {
 
     /// Ids of one workspace mean nothing, or something else, in another.
     fn check_workspace(&self, event: &Event, catalog: &Catalog) -> Result<(), ActionError> {
-        let Some(identity) = &catalog.identity else {
+        let Some(identity) = catalog.confirmed() else {
             self.access.catalog.ask(None, None);
             let what = "whose token it is is not known yet".to_owned();
             return Err(ActionError::Later { reason: "names", what, wait: SOON });

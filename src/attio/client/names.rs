@@ -110,6 +110,7 @@ impl Client {
             workspace_slug: answer.workspace_slug,
             client_id: answer.client_id,
             scopes: answer.scope.split_whitespace().map(str::to_owned).collect(),
+            is_remembered: false,
         })
     }
 

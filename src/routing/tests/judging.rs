@@ -97,6 +97,23 @@ fn names_say_nothing_about_another_workspace() {
     assert!(may_want(&foreign, &catalog(), |r| r.object = Some(slug("companies"))));
 }
 
+/// As after a restart, before Attio was asked.
+fn remembered() -> Catalog {
+    let mut catalog = catalog();
+    catalog.identity.as_mut().unwrap().is_remembered = true;
+    catalog
+}
+
+#[test]
+fn nothing_is_foreign_or_not_ours_for_certain_while_the_owner_of_the_token_is_only_remembered() {
+    let foreign = Event { workspace_id: Some("w2".to_owned()), ..event() };
+    let judged = judge(&foreign, &remembered(), |r| r.object = Some(slug("companies")));
+    unknown(&judged, "which object `companies` is");
+    let by = |id| remembered().is_self(Some("api-token"), Some(id));
+    assert_eq!([by("t1"), by("t2")], [Some(true), None]);
+    assert_eq!(remembered().is_self(Some("workspace-member"), Some("m1")), Some(false));
+}
+
 #[test]
 fn every_filter_that_a_route_sets_is_shown_with_what_it_saw() {
     let table = table(|r| {

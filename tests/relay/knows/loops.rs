@@ -46,6 +46,23 @@ async fn until_we_know_who_we_are_the_worker_decides() {
 }
 
 #[tokio::test]
+async fn after_a_restart_nothing_is_looked_up_before_attio_said_whose_token_it_is_now() {
+    let named = "on = [\"record.updated\"]\nwhen = 'record.name != \"\"'";
+    let world = World::postgres().await;
+    world.knowing_relay(named).await.stop().await;
+    world.attio.fail_all("GET", "/v2/self", BROKEN);
+    let app = world.relay(named).await;
+    app.post(&stage_changed()).await.assert_accepted();
+    until_put_off(&app, "names", 1).await;
+    assert!(world.lookups().is_empty(), "the token may be another workspace's by now");
+    // Whose it is is enough: the rest is known from before.
+    world.attio.heal();
+    world.attio.fail_all("GET", "/v2/lists", BROKEN);
+    app.wait_until_delivered(&world.sink, 1).await;
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_write_with_our_token_comes_back_as_a_real_webhook_and_is_ignored() {
     let world = World::postgres().await;
     let app = world.knowing_relay(IGNORES_SELF).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use attio_relay::{
     action::ActionError,
+    attio::catalog::Catalog,
     http::fake_attio::{Failure, RetryAfter, TOKEN},
 };
 use serde_json::json;
@@ -66,6 +67,17 @@ async fn nothing_is_written_before_it_is_known_whose_token_it_is() {
     let result = scene.perform(UPDATE, &job(&stage_changed(&ines()))).await;
     assert!(matches!(result, Err(ActionError::Later { reason: "names", .. })), "{result:?}");
     assert!(scene.attio.requests().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_written_by_a_token_of_which_only_an_earlier_start_knew_whose_it_was() {
+    let scene = Scene::start().await;
+    let mut names = Catalog::clone(&scene.access.catalog.current());
+    names.identity.as_mut().unwrap().is_remembered = true;
+    assert!(scene.access.catalog.replace(names, time::OffsetDateTime::now_utc()));
+    let result = scene.perform(UPDATE, &job(&stage_changed(&ines()))).await;
+    assert!(matches!(result, Err(ActionError::Later { reason: "names", .. })), "{result:?}");
+    assert!(scene.attio.requests_to("PUT", "/v2").is_empty());
 }
 
 #[tokio::test]
