@@ -151,6 +151,8 @@ async fn an_attribute_that_was_renamed_is_not_decided_by_its_old_name_at_another
             unwanted().await >= 1.0
         })
         .await;
+    // One that came before the other had the names is rightly decided by the old one.
+    let before = world.deliveries().await.len();
     // Nobody can say yet what it is called now.
     world.attio.fail_all("GET", "/v2/", BROKEN);
     app.post(&Message::envelope([sample("object-attribute.updated")])).await.assert_accepted();
@@ -171,7 +173,8 @@ async fn an_attribute_that_was_renamed_is_not_decided_by_its_old_name_at_another
     world.attio.heal();
     app.eventually("all that waited was wanted", async || {
         let deliveries = world.deliveries().await;
-        deliveries.len() > 1 && deliveries.iter().all(|one| *one == "succeeded 1 ")
+        let later = &deliveries[before..];
+        later.len() > 1 && later.iter().all(|one| *one == "succeeded 1 ")
     })
     .await;
     for app in [app, other, third] {
