@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    attio::watch::Targets,
     config::{self, Config, Outside},
     dispatch::Dispatch,
     enrich::Enrich,
@@ -50,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) dispatch: Dispatch,
     pub(crate) enrich: Enrich,
     pub(crate) door: Arc<Door>,
+    pub(crate) targets: Targets,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) standing: Standing,
 }
@@ -180,6 +182,8 @@ impl Parts {
         self.routes.replace(RouteTable::new(&config.routes));
         self.dispatch.routes_changed();
         self.door.change(&config.sources);
+        self.targets.change(&config.sources);
+        self.metrics.show(config);
         Ok(())
     }
 }

@@ -1,12 +1,18 @@
 //! The gauges that tell of the store: sampled, so that `/metrics` never scans a table.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
     dispatch::Limits,
+    name::RouteName,
+    routing,
     store::{Backlog, Lane},
     telemetry::{Metrics, error_text, unix_seconds},
 };
@@ -24,12 +30,14 @@ const REMOVED: &str = "removed";
 pub async fn run(
     mut lane: Lane,
     limits: Arc<Limits>,
+    routes: routing::Shared,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) {
-    let mut since_sample = EVERY;
+    let (mut since_sample, mut shown) = (EVERY, HashSet::new());
     while !stop.is_cancelled() {
         let paused = show_standing(&limits, &metrics);
+        show_routes(&limits, &routes, &mut shown, &metrics);
         metrics.upkeep();
         if since_sample >= EVERY {
             since_sample = Duration::ZERO;
@@ -51,13 +59,36 @@ pub async fn run(
 
 /// Shows breakers and pauses. Returns which actions are configured, and whether each is paused.
 fn show_standing(limits: &Limits, metrics: &Metrics) -> HashMap<String, bool> {
-    let flag = |is: bool| if is { 1.0 } else { 0.0 };
     let show = |(action, is_open, is_paused): (crate::name::ActionName, bool, bool)| {
         metrics.breaker_open.with([action.as_str()]).set(flag(is_open));
         metrics.action_paused.with([action.as_str()]).set(flag(is_paused));
         (action.to_string(), is_paused)
     };
     limits.standing().into_iter().map(show).collect()
+}
+
+/// Shows which routes are paused. One that was taken out of the configuration is shown as not.
+fn show_routes(
+    limits: &Limits,
+    routes: &routing::Shared,
+    shown: &mut HashSet<RouteName>,
+    metrics: &Metrics,
+) {
+    let set = |route: &RouteName, is: bool| {
+        metrics.route_paused.with([route.as_str()]).set(flag(is));
+    };
+    let configured: HashSet<RouteName> = routes.current().names().map(RouteName::from).collect();
+    for gone in shown.difference(&configured) {
+        set(gone, false);
+    }
+    for route in &configured {
+        set(route, limits.is_route_paused(route));
+    }
+    *shown = configured;
+}
+
+fn flag(is: bool) -> f64 {
+    if is { 1.0 } else { 0.0 }
 }
 
 fn show_backlog(backlog: &[Backlog], paused: &HashMap<String, bool>, metrics: &Metrics) {

@@ -49,7 +49,7 @@ CREATE TABLE deliveries (
     action          TEXT    NOT NULL, -- The action that performs it.
     state           TEXT    NOT NULL DEFAULT 'open' -- open until it ended: succeeded, skipped (the route did not want it after all), dead (without success), discarded (by a person).
                     CHECK (state IN ('open', 'succeeded', 'skipped', 'dead', 'discarded')),
-    held            TEXT    CHECK (held IN ('order', 'orphaned', 'paused')), -- Why it may not be claimed: order (an earlier one of its order_key is open), orphaned (its route is configured no longer) or paused (its route is paused).
+    held            TEXT    CHECK (held IN ('order', 'orphaned', 'paused')), -- Why it may not be claimed: order (an earlier one of its order_key is open), orphaned (its route is configured no longer, or asks for what Attio does not have) or paused (its route is paused).
     due_at          INTEGER NOT NULL, -- May be claimed from then on: when a waiting one may run, and when a leased one is free again.
     owner           TEXT, -- The process that it is leased to.
     lease_no        INTEGER NOT NULL DEFAULT 0 CHECK (lease_no >= 0), -- Rises with every claim or leased birth; an outcome counts only under the lease it was performed in.
@@ -58,7 +58,7 @@ CREATE TABLE deliveries (
     order_key       BLOB, -- SHA-256 of route, action and record or entry; null when order does not matter.
     idempotency_key TEXT    NOT NULL, -- Sent with every attempt; its own id, but for the replay of a dead one.
     ended_at        INTEGER, -- When it ended; null while open.
-    reason          TEXT, -- Why it ended skipped, dead or discarded.
+    reason          TEXT, -- Why it ended skipped, dead or discarded; of an open one, what its route asks for and Attio does not have.
     debounce_key    BLOB, -- SHA-256 of route, action and entry or record: those with the same one are merged while they wait. Null when it does not wait; replays have none.
     merged_into     TEXT, -- The later delivery that carries what this one tells of; its own id when it was the last of its kind and went itself. Null until that was decided.
     replay_of       TEXT, -- The ended delivery that this one does again; null when an event caused it.

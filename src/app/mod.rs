@@ -29,11 +29,10 @@ use crate::{
     attio::{
         catalog,
         client::{Client, ClientProblem},
-        subscription::Target,
         watch,
     },
     config::Config,
-    dispatch::{Dispatch, Limits},
+    dispatch::Dispatch,
     enrich::{Enrich, Names},
     http::{
         Door, DoorLimits, Health,
@@ -103,7 +102,7 @@ pub async fn start_from(
     stop: Stop,
 ) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new());
-    metrics.build_info.with([env!("CARGO_PKG_VERSION")]).set(1.0);
+    metrics.show(&config);
     let (standing, seen) = reload::first(origin.as_ref(), &metrics);
     let store = Store::new(&config.store, Uuid::now_v7())?;
     let serve_lock = store.serve_lock()?;
@@ -161,9 +160,11 @@ pub async fn start_from(
         tasks.spawn("certificate", tls.watch(Arc::clone(&metrics), ends.rest.clone()));
     }
     dispatch.check_destinations();
+    let (targets, watched) = watch::Targets::new(&config);
     if let Some(origin) = origin {
-        let (dispatch, metrics) = (dispatch.clone(), Arc::clone(&metrics));
-        let parts = reload::Parts { routes, dispatch, enrich, door, metrics, standing };
+        let (routes, dispatch) = (routes.clone(), dispatch.clone());
+        let metrics = Arc::clone(&metrics);
+        let parts = reload::Parts { routes, dispatch, enrich, door, targets, metrics, standing };
         let watching = parts.watch(origin, seen, Arc::clone(&stop.reread), ends.claims.clone());
         tasks.spawn("reload", watching);
     }
@@ -172,9 +173,11 @@ pub async fn start_from(
     tasks.spawn_prepared("claim", &ends.claims, claiming);
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
-    spawn_attio(&mut tasks, &ends, &config, (client, names), &store, &metrics);
-    let limits = Arc::clone(dispatch.limits());
-    spawn_upkeep(&mut tasks, &ends, &config, (limits, is_busy), &store, &metrics);
+    spawn_attio(&mut tasks, &ends, &config, (client, names, watched), &store, &metrics);
+    spawn_sampling(&mut tasks, &ends, &store, &dispatch, routes, &metrics);
+    let removing =
+        Retention::new(&config.store, &store, &metrics, is_busy, ends.claims.clone()).run();
+    tasks.spawn_prepared("retention", &ends.claims, removing);
     let (report_unusable, unusable) = mpsc::channel(1);
     let soon = stop.soon.clone();
     let preparing =
@@ -204,7 +207,7 @@ fn spawn_attio(
     tasks: &mut Tasks,
     ends: &Ends,
     config: &Config,
-    (client, names): (Option<Client>, Option<Names>),
+    (client, names, watched): (Option<Client>, Option<Names>, watch::Watched),
     store: &Store,
     metrics: &Arc<Metrics>,
 ) {
@@ -212,31 +215,28 @@ fn spawn_attio(
         let run = schedule.run(ends.claims.clone());
         tasks.spawn_prepared("reconcile", &ends.claims, run);
     }
-    if let (Some(client), Some(url)) = (client, &config.server.public_url) {
-        let targets = config.sources.iter().map(|source| Target::new(url, source)).collect();
+    if let Some(client) = client.filter(|_| config.server.public_url.is_some()) {
         let (metrics, end) = (Arc::clone(metrics), ends.rest.clone());
-        tasks.spawn("webhooks", watch::watch(client, targets, watch::EVERY, metrics, end));
+        tasks.spawn("webhooks", watch::watch(client, watched, watch::EVERY, metrics, end));
     }
     if let Some(names) = names {
         tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));
     }
 }
 
-/// What looks after the store while serving.
-fn spawn_upkeep(
+/// The gauges that are sampled.
+fn spawn_sampling(
     tasks: &mut Tasks,
     ends: &Ends,
-    config: &Config,
-    (limits, is_busy): (Arc<Limits>, impl Fn() -> bool + Send + Sync + 'static),
     store: &Store,
+    dispatch: &Dispatch,
+    routes: routing::Shared,
     metrics: &Arc<Metrics>,
 ) {
     let lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
-    let sampling = sampling::run(lane, limits, Arc::clone(metrics), ends.rest.clone());
+    let (limits, metrics) = (Arc::clone(dispatch.limits()), Arc::clone(metrics));
+    let sampling = sampling::run(lane, limits, routes, metrics, ends.rest.clone());
     tasks.spawn_prepared("sampling", &ends.rest, sampling);
-    let end = ends.claims.clone();
-    let retention = Retention::new(&config.store, store, metrics, is_busy, end);
-    tasks.spawn_prepared("retention", &ends.claims, retention.run());
 }
 
 async fn bind(

@@ -5,7 +5,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use arc_swap::{ArcSwap, Guard};
@@ -115,6 +118,16 @@ impl Catalog {
         self.attributes(holder)?.iter().find(|known| known.id == name || known.slug == name)
     }
 
+    /// Whether the workspace, its objects and its lists are the same, and called the same.
+    fn has_the_names_of(&self, other: &Self) -> bool {
+        let workspace = |it: &Self| it.identity.as_ref().map(|one| one.workspace_id.clone());
+        let objects = self.objects.iter().map(|one| (&one.id, &one.slug));
+        let lists = self.lists.iter().map(|one| (&one.id, &one.slug));
+        workspace(self) == workspace(other)
+            && objects.eq(other.objects.iter().map(|one| (&one.id, &one.slug)))
+            && lists.eq(other.lists.iter().map(|one| (&one.id, &one.slug)))
+    }
+
     /// Whether our own token did it: <https://docs.attio.com/docs/actors>. `None` until the
     /// token's owner is known, unless the actor is no program at all.
     #[must_use]
@@ -148,6 +161,8 @@ struct Board {
     current: ArcSwap<Catalog>,
     questions: Mutex<Questions>,
     is_asked: Notify,
+    /// Rises whenever other objects or lists are shown than before, or by other names.
+    revision: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -155,6 +170,8 @@ struct Questions {
     asked: BTreeSet<Asked>,
     /// When names were said to be other ones than before, the last time.
     doubted_at: Option<OffsetDateTime>,
+    /// When Attio was asked for what is shown.
+    learnt_at: Option<OffsetDateTime>,
 }
 
 impl Shared {
@@ -175,17 +192,35 @@ impl Shared {
     /// older than a doubt: then the one that is shown stays. Says whether it did.
     #[must_use]
     pub fn replace(&self, catalog: Catalog, learnt_at: OffsetDateTime) -> bool {
-        let questions = self.questions();
+        let mut questions = self.questions();
         let is_newer = questions.doubted_at.is_none_or(|doubted_at| doubted_at < learnt_at);
         if is_newer {
+            questions.learnt_at = Some(learnt_at);
+            let is_renamed = !self.current().has_the_names_of(&catalog);
             self.0.current.store(Arc::new(catalog));
+            self.0.revision.fetch_add(u64::from(is_renamed), Ordering::Release);
         }
         is_newer
     }
 
+    /// Whether what is shown was asked for after that moment, and nothing came into doubt since.
+    #[must_use]
+    pub fn is_learnt_after(&self, moment: OffsetDateTime) -> bool {
+        let questions = self.questions();
+        let is_in_doubt = questions.doubted_at >= questions.learnt_at;
+        questions.learnt_at.is_some_and(|learnt_at| learnt_at > moment) && !is_in_doubt
+    }
+
+    /// Rises whenever objects or lists are others than before, or have other names: what waits for
+    /// one of them may go on.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.0.revision.load(Ordering::Acquire)
+    }
+
     /// Forgets the names that an event says are other ones than before, and asks for them: what
-    /// they decide waits until they are learnt again. Other processes may go by the old ones for
-    /// some seconds more.
+    /// they decide waits until they are learnt again. Other processes go by the old ones until they
+    /// have looked into the store, a second more.
     pub fn doubt(&self, event: &Event) {
         let mut questions = self.questions();
         questions.doubted_at = Some(OffsetDateTime::now_utc());
@@ -246,5 +281,39 @@ impl Shared {
 
     fn questions(&self) -> MutexGuard<'_, Questions> {
         self.0.questions.lock().expect("no one panics while holding it")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::Duration;
+
+    use super::*;
+
+    fn with(slug: &str) -> Catalog {
+        let object = Object { id: "1".to_owned(), slug: slug.to_owned(), attributes: None };
+        Catalog { objects: vec![object], ..Catalog::default() }
+    }
+
+    #[test]
+    fn other_names_raise_the_revision_and_the_same_ones_do_not() {
+        let shared = Shared::default();
+        let now = OffsetDateTime::now_utc();
+        let shown = |slug| {
+            assert!(shared.replace(with(slug), now));
+            shared.revision()
+        };
+        assert_eq!((shown("deals"), shown("deals"), shown("sales")), (1, 1, 2));
+    }
+
+    #[test]
+    fn names_are_learnt_after_what_came_before_they_were_asked_for() {
+        let shared = Shared::default();
+        let now = OffsetDateTime::now_utc();
+        assert!(!shared.is_learnt_after(now));
+        assert!(shared.replace(with("deals"), now));
+        assert!(shared.is_learnt_after(now - Duration::SECOND) && !shared.is_learnt_after(now));
+        shared.doubt(&Event::default());
+        assert!(!shared.is_learnt_after(now - Duration::SECOND), "they came into doubt");
     }
 }

@@ -1,8 +1,12 @@
 //! `attio-relay migrate`: applies the store's migrations, or shows which are applied.
+//!
+//! Each migration is whole or not at all: whoever interrupts it runs it again.
 
 use std::{
     io::{Write, stdout},
     process::ExitCode,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use anyhow::bail;
@@ -11,11 +15,18 @@ use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Output;
+use super::{Output, again, progress::Progress, steps::unless_interrupted};
 use crate::{
     config::Config,
-    store::{SchemaStatus, Store},
+    store::{Migrating, SchemaStatus, Store, StoreError},
+    telemetry::error_text,
 };
+
+/// So long it is tried again while somebody else is in the way; the same for both engines.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The pause between two tries: whoever waited behind the first one comes first.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What to do with the store's schema.
 #[derive(Debug, Args)]
@@ -33,14 +44,59 @@ pub(super) struct Migrate {
 pub(super) fn run(migrate: &Migrate, config: &Config) -> ExitCode {
     super::block_on(async {
         let store = Store::new(&config.store, Uuid::now_v7())?;
-        if !migrate.status {
-            store.prepare(true).await?;
+        if !migrate.status && unless_interrupted(bring_up(&store)).await.transpose()?.is_none() {
+            eprintln!("stopped; what was applied stays, and this goes on: {}", again::command(&[]));
+            return Ok(ExitCode::FAILURE);
         }
         let status = store.schema_status().await?;
         show(&status, migrate.output)?;
         refuse_newer(&status)?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Applies what is missing and tells how far it is.
+async fn bring_up(store: &Store) -> anyhow::Result<()> {
+    let progress = Mutex::new(Progress::uncounted());
+    let show = |words: String| {
+        progress.lock().unwrap_or_else(PoisonError::into_inner).show(words);
+    };
+    let began = Instant::now();
+    let work = async {
+        loop {
+            match store.migrate(&mut |step| show(words(step))).await {
+                Err(StoreError::Contended(why)) if began.elapsed() < PATIENCE => {
+                    show(format!("waiting, {}", error_text(&*why)));
+                }
+                Err(StoreError::Contended(why)) => bail!(
+                    "gave up after {PATIENCE:?}, {}; end that, and run this again: {}",
+                    error_text(&*why),
+                    again::command(&[])
+                ),
+                told => return Ok(told?),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    let ticking = async {
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            progress.lock().unwrap_or_else(PoisonError::into_inner).still();
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = ticking => Ok(()),
+    }
+}
+
+fn words(step: Migrating<'_>) -> String {
+    match step {
+        Migrating::Applying { name, done, of } => {
+            format!("applying {name}, {} of {of}", done + 1)
+        }
+        Migrating::Waiting(why) => format!("waiting, {why}"),
+    }
 }
 
 /// A schema that a newer program made cannot be used.

@@ -1,6 +1,7 @@
 //! The commands: one file each, thin.
 
 mod act;
+mod again;
 mod check;
 mod client;
 mod completions;
@@ -11,10 +12,12 @@ mod healthcheck;
 mod inventory;
 mod look;
 mod migrate;
+mod progress;
 mod reconcile;
 mod schema;
 mod send;
 mod serve;
+mod steps;
 mod webhooks;
 
 use std::{path::PathBuf, process::ExitCode};

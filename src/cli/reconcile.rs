@@ -2,8 +2,6 @@
 //!
 //! What it is to make stands on standard output, how far it is on standard error.
 
-mod progress;
-
 use std::{
     io::{Write, stdout},
     process::ExitCode,
@@ -18,15 +16,16 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{Output, confirm::agreed, migrate};
+use super::{
+    Output, again, confirm::agreed, migrate, progress::Progress, steps::unless_interrupted,
+};
 use crate::{
     attio::client::Client,
     config::{self, Config},
-    reconcile::{self, Change, Found, GRACE, Made, Search},
+    reconcile::{self, Change, Found, GRACE, Made, Search, Step},
     store::{Lane, LaneKind, Store},
     telemetry::Metrics,
 };
-use progress::Progress;
 
 /// Each question to the store takes so long at the most.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -81,8 +80,10 @@ impl Reconcile {
         let mut lane = lane(config).await?;
         self.warn_of_the_beginning(&mut lane, search).await?;
 
-        let mut progress = Progress::new();
-        let found = work.find(&mut lane, search, &mut |step| progress.show(step)).await;
+        let mut progress = Progress::uncounted();
+        let mut show = |step: Step<'_>| progress.show(words(step));
+        // Whoever interrupts this ends the program: there is nothing to go on with yet.
+        let found = work.find(&mut lane, search, &mut show).await;
         progress.end();
         let found = found.context("what was made before stays; run it again")?;
         if self.dry_run || found.missing.is_empty() {
@@ -95,10 +96,30 @@ impl Reconcile {
         if !agreed(&question, self.yes)? {
             return Ok(ExitCode::FAILURE);
         }
-        let made = work.make(&mut lane, &found, &metrics, &mut |step| progress.show(step)).await;
+        let mut progress = Progress::of(found.missing.len() as u64, "made");
+        let mut show = |step: Step<'_>| {
+            if let Step::Made { done, .. } = step {
+                progress.reach(done as u64);
+            }
+        };
+        let made = unless_interrupted(work.make(&mut lane, &found, &metrics, &mut show)).await;
+        let done = progress.done();
         progress.end();
+        let Some(made) = made else {
+            return Ok(
+                self.stopped(search, &format!("{done} of {} stay", events(found.missing.len())))
+            );
+        };
         let made = made.context("what was made stays; run it again for the rest")?;
         self.tell(search, &found, Some(made))
+    }
+
+    /// The last words of a run that was interrupted. What was made is not made again.
+    fn stopped(&self, search: Search, what: &str) -> ExitCode {
+        let until = self.until.map(|_| search.until);
+        let again = again::command(&[("--since", Some(search.since)), ("--until", until)]);
+        eprintln!("stopped, {what}; this goes on: {again}");
+        ExitCode::FAILURE
     }
 
     fn search(&self, config: &Config) -> anyhow::Result<Search> {
@@ -206,6 +227,14 @@ async fn lane(config: &Config) -> anyhow::Result<Lane> {
         bail!("the store is not ready: run `attio-relay migrate`");
     }
     Ok(store.lane(LaneKind::Reconcile, DEADLINE))
+}
+
+fn words(step: Step<'_>) -> String {
+    match step {
+        Step::Arrived(events) => format!("{events} events have arrived"),
+        Step::Looked { at, things, missing } => format!("{at}: {things} seen, {missing} missing"),
+        Step::Made { done, of } => format!("{done} of {of} made"),
+    }
 }
 
 fn sum(found: &Found, made: Made) -> String {

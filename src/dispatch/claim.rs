@@ -63,7 +63,7 @@ impl Claiming {
         let mut adopted = None;
         let mut next_poll = Instant::now();
         while !stop.is_cancelled() {
-            let generation = self.dispatch.0.generation.load(Ordering::Acquire);
+            let generation = self.generation();
             let result = if next_poll <= Instant::now() {
                 // Also while there is always something to claim; and before the very first claim.
                 self.obey().await.inspect(|_| next_poll = Instant::now() + poll())
@@ -98,6 +98,12 @@ impl Claiming {
             () = tokio::time::sleep(wait) => {}
             () = stop.cancelled() => {}
         }
+    }
+
+    /// Rises whenever routes, or what Attio calls things, are others than before.
+    fn generation(&self) -> u64 {
+        let shared = &self.dispatch.0;
+        shared.generation.load(Ordering::Acquire) + shared.enrich.catalog().revision()
     }
 
     /// Lets deliveries go on whose route was not configured and is now.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use time::OffsetDateTime;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use super::{Shared, roster::Runner, telling::clean, together::debounced};
 use crate::{
@@ -26,6 +26,9 @@ pub(super) const SOON: Duration = Duration::from_secs(1);
 
 /// A delivery that waits for Attio is looked at again the more seldom the older it is, up to this.
 const SELDOM: Duration = Duration::from_mins(1);
+
+/// Names that were asked for so long after an event hold what it is about, if anything does.
+const SETTLING: Duration = Duration::from_secs(2);
 
 /// The attributes that changed, over all events that a delivery stands for, each since when.
 pub(super) type Changed = Vec<(String, OffsetDateTime)>;
@@ -105,6 +108,12 @@ pub(super) fn judge(
             Err(Verdict::Dead(clean(&reason)))
         }
         Judged::Unknown(what) => {
+            if names.is_learnt_after(claimed.event.received_at + SETTLING)
+                && let Some(absent) = rule.absent(&names.current())
+            {
+                warn!(%absent, "held: asking again would not help");
+                return Err(Verdict::Unplaced(clean(&absent)));
+            }
             names.ask(event.holder(), event.attribute_id.as_deref());
             debug!(%what, "not known yet; put off");
             Err(put_off(shared, runner, claimed, SOON))

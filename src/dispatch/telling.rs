@@ -37,7 +37,7 @@ pub(super) fn log(
         Verdict::Postponed(_) => info!(ms, reason = %clean(&failure.what), "given back"),
         Verdict::Skipped(reason) => info!(ms, %reason, "skipped"),
         Verdict::Merged(into) => info!(ms, %into, "merged"),
-        Verdict::Orphaned | Verdict::Paused => {}
+        Verdict::Orphaned | Verdict::Unplaced(_) | Verdict::Paused => {}
     }
 }
 

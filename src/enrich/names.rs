@@ -30,8 +30,8 @@ const STALE: Duration = Duration::from_hours(1);
 /// However often they are asked for, they are learnt at most so often.
 const APART: Duration = Duration::from_secs(2);
 
-/// What other processes learnt is looked for so often.
-const LOOK: Duration = Duration::from_secs(10);
+/// What other processes learnt, or doubt, is looked for so often.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The longest pause between two tries while Attio is away.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -108,6 +108,7 @@ impl Names {
                     let names = self.enrich.catalog();
                     if self.learnt_at.is_some_and(|learnt_at| names.is_in_doubt(learnt_at)) {
                         self.apart = APART;
+                        self.share_doubt().await;
                     }
                     // While Attio is away nobody can hurry it.
                     if self.failures == 0 {
@@ -121,19 +122,28 @@ impl Names {
 
     /// Takes over what is kept, where that is newer.
     async fn read(&mut self) -> Result<(), StoreError> {
-        let Some(kept) = self.enrich.0.desk.catalog().await? else { return Ok(()) };
+        let newer = self.enrich.0.desk.newer_catalog(self.learnt_at).await?;
+        let Some(kept) = newer else { return Ok(()) };
         let is_ours = |ours: &Catalog| {
             let workspace = ours.identity.as_ref().map(|identity| &identity.workspace_id);
             workspace.is_none_or(|workspace| *workspace == kept.workspace)
         };
-        if self.learnt_at.is_none_or(|ours| ours < kept.learnt_at)
-            && is_ours(&self.enrich.catalog().current())
+        if is_ours(&self.enrich.catalog().current())
             && self.enrich.catalog().replace(kept.catalog, kept.learnt_at)
         {
             self.learnt_at = Some(kept.learnt_at);
             self.enrich.missing().look(&self.enrich.catalog().current());
         }
         Ok(())
+    }
+
+    /// Lets other processes, and those that start while Attio is away, forget what this one forgot:
+    /// by the old names they would drop what the new ones want.
+    async fn share_doubt(&mut self) {
+        let catalog = Catalog::clone(&self.enrich.catalog().current());
+        let doubted_at = OffsetDateTime::now_utc();
+        self.learnt_at = Some(doubted_at);
+        self.store(doubted_at, catalog).await;
     }
 
     /// Asks Attio. Returns when to ask again.
@@ -192,13 +202,17 @@ impl Names {
         self.learnt_at = Some(learnt_at);
         self.enrich.missing().look(&catalog);
         info!(objects = catalog.objects.len(), lists = catalog.lists.len(), "names learnt");
-        let Some(identity) = &catalog.identity else { return true };
+        self.store(learnt_at, catalog).await;
+        true
+    }
+
+    async fn store(&self, learnt_at: OffsetDateTime, catalog: Catalog) {
+        let Some(identity) = &catalog.identity else { return };
         let workspace = identity.workspace_id.clone();
         let kept = StoredCatalog { workspace, learnt_at, catalog };
         if let Err(error) = self.enrich.0.desk.keep_catalog(kept).await {
             warn!(error = error_text(&error), "names could not be kept in the store");
         }
-        true
     }
 }
 

@@ -66,6 +66,31 @@ impl Rule {
         }
     }
 
+    /// The object or list that the route names by a slug and that this workspace does not have, or
+    /// does not show to the token; in a sentence without a full stop. `None` when it has it, and
+    /// also when no objects or lists were learnt at all.
+    #[must_use]
+    pub fn absent(&self, catalog: &Catalog) -> Option<String> {
+        let slug = |name: Option<&Name>| match name {
+            Some(Name::Slug(slug)) => Some(slug.clone()),
+            Some(Name::Id(_)) | None => None,
+        };
+        let object = slug(self.object())
+            .filter(|slug| !catalog.objects.is_empty() && catalog.object(slug).is_none())
+            .map(|slug| format!("object `{slug}`"));
+        let list = || {
+            slug(self.list())
+                .filter(|slug| !catalog.lists.is_empty() && catalog.list(slug).is_none())
+                .map(|slug| format!("list `{slug}`"))
+        };
+        object.or_else(list).map(|what| {
+            format!(
+                "Attio shows no {what}, which the route asks for: mend the route, or give the \
+                 token access; it goes on by itself then"
+            )
+        })
+    }
+
     pub(super) fn verdict(&self, event: &Event, catalog: &Catalog) -> Verdict {
         let seen = |filter| Seen {
             filter,

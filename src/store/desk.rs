@@ -4,6 +4,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ enum Question {
     Snapshots(Uuid, Answer<Vec<Snapshot>>),
     Keep(Vec<Snapshot>, Answer<Vec<Snapshot>>),
     Merge { id: Uuid, lease_no: i32, key: [u8; 32], longest: Duration, answer: Answer<Merged> },
-    Catalog(Answer<Option<StoredCatalog>>),
+    Catalog(Option<OffsetDateTime>, Answer<Option<StoredCatalog>>),
     KeepCatalog(Box<StoredCatalog>, Answer<bool>),
     Pause(Pause, Act, Answer<bool>),
 }
@@ -65,12 +66,15 @@ impl Desk {
         self.ask(|answer| Question::Merge { id, lease_no, key, longest, answer }).await
     }
 
-    /// The names that were learnt last, by any process.
+    /// The names that were learnt last, by any process; see [`Lane::newer_catalog`].
     ///
     /// # Errors
     /// Any [`StoreError`].
-    pub async fn catalog(&self) -> Result<Option<StoredCatalog>, StoreError> {
-        self.ask(Question::Catalog).await
+    pub async fn newer_catalog(
+        &self,
+        than: Option<OffsetDateTime>,
+    ) -> Result<Option<StoredCatalog>, StoreError> {
+        self.ask(|answer| Question::Catalog(than, answer)).await
     }
 
     /// Keeps names for other processes and later starts; see [`Lane::keep_catalog`].
@@ -108,7 +112,9 @@ async fn answer(mut lane: Lane, mut questions: mpsc::Receiver<Question>) {
                 Question::Merge { id, lease_no, key, longest, answer } => {
                     tell(answer, lane.merge(id, lease_no, key, longest).await);
                 }
-                Question::Catalog(answer) => tell(answer, lane.catalog(None).await),
+                Question::Catalog(than, answer) => {
+                    tell(answer, lane.newer_catalog(than).await);
+                }
                 Question::KeepCatalog(catalog, answer) => {
                     tell(answer, lane.keep_catalog(&catalog).await);
                 }

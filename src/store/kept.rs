@@ -179,8 +179,23 @@ impl Lane {
         workspace: Option<&str>,
     ) -> Result<Option<StoredCatalog>, StoreError> {
         match self {
-            Self::Postgres(lane) => lane.catalog(workspace).await,
-            Self::Sqlite(lane) => lane.catalog(workspace).await,
+            Self::Postgres(lane) => lane.catalog(workspace, None).await,
+            Self::Sqlite(lane) => lane.catalog(workspace, None).await,
+        }
+    }
+
+    /// The names that were learnt last, where that was after `than`: cheap enough to be asked for
+    /// all the time.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn newer_catalog(
+        &mut self,
+        than: Option<OffsetDateTime>,
+    ) -> Result<Option<StoredCatalog>, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.catalog(None, than).await,
+            Self::Sqlite(lane) => lane.catalog(None, than).await,
         }
     }
 

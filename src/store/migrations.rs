@@ -7,6 +7,25 @@ use sqlx::{
 
 use super::{SchemaStatus, StoreError};
 
+/// How far migrating is; told while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrating<'a> {
+    /// A migration runs: whole or not at all.
+    Applying {
+        /// Such as `0002 tallies`.
+        name: &'a str,
+        /// So many were applied before it, by this run.
+        done: usize,
+        /// How many this run is to apply.
+        of: usize,
+    },
+    /// Somebody else is in the way: who, in words.
+    Waiting(&'a str),
+}
+
+/// Who is told how far it is.
+pub type MigrationWatcher<'w> = &'w mut (dyn FnMut(Migrating<'_>) + Send);
+
 /// Which dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Engine {
@@ -80,19 +99,34 @@ fn with_applied(engine: Engine, applied: &[i64]) -> SchemaStatus {
     SchemaStatus { steps, newest_applied, newest_known: newest(engine) }
 }
 
-/// Applies what is missing, or says what is wrong. Several processes may do so at once: the
-/// database's lock makes them take turns.
-pub(super) async fn bring_up<C: Migrate>(
+/// Applies what is missing, one after the other, each in a transaction of its own: whoever is
+/// interrupted leaves a whole version. Nobody else may do so meanwhile: that is the caller's part.
+pub(super) async fn apply<C: Migrate>(
     engine: Engine,
     db: &mut C,
-    migrate: bool,
+    watcher: MigrationWatcher<'_>,
 ) -> Result<(), StoreError> {
-    if migrate {
-        return match migrator(engine).run_direct(None, db, false).await {
-            Err(MigrateError::VersionMissing(version)) => Err(newer(version, newest(engine))),
-            result => result.map_err(failed),
-        };
+    let status = status(engine, db).await?;
+    let pending: Vec<_> = status.steps.iter().filter(|(_, is_applied)| !is_applied).collect();
+    for (done, (name, _)) in pending.iter().enumerate() {
+        watcher(Migrating::Applying { name, done, of: pending.len() });
+        let version = name.split(' ').next().and_then(|version| version.parse().ok());
+        run(engine, version, db).await?;
     }
+    // All that is applied must be what we know.
+    run(engine, None, db).await
+}
+
+async fn run<C: Migrate>(engine: Engine, until: Option<i64>, db: &mut C) -> Result<(), StoreError> {
+    let mut migrator = migrator(engine);
+    match migrator.set_locking(false).run_direct(until, db, false).await {
+        Err(MigrateError::VersionMissing(version)) => Err(newer(version, newest(engine))),
+        result => result.map_err(failed),
+    }
+}
+
+/// Says what is wrong where the schema does not fit.
+pub(super) async fn fits<C: Migrate>(engine: Engine, db: &mut C) -> Result<(), StoreError> {
     let status = status(engine, db).await?;
     if status.newest_applied > status.newest_known {
         return Err(newer(status.newest_applied, status.newest_known));
@@ -114,7 +148,19 @@ fn newer(found: i64, known: i64) -> StoreError {
     ))
 }
 
+/// SQLSTATE of what waited for a lock longer than `lock_timeout`:
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 fn failed(error: MigrateError) -> StoreError {
+    let cause = match &error {
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => Some(cause),
+        _ => None,
+    };
+    let code = cause.and_then(|cause| cause.as_database_error()?.code());
+    if code.is_some_and(|code| code == LOCK_NOT_AVAILABLE) {
+        return StoreError::Contended(error.into());
+    }
     match error {
         MigrateError::VersionMismatch(version) => StoreError::Unusable(format!(
             "migration {version} was applied with another text than this attio-relay holds: \

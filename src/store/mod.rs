@@ -36,6 +36,7 @@ pub use self::{
         State, Subject, Table, text_of,
     },
     merge::{Change, Merged},
+    migrations::{Migrating, MigrationWatcher},
     pause::{Pause, PauseKind, StandingPause},
     readers::Readers,
     reconcile::{Heard, Origin},
@@ -212,6 +213,8 @@ pub enum Verdict {
     Postponed(Duration),
     /// Its route is no longer configured: kept until the route comes back.
     Orphaned,
+    /// Its route asks for what Attio does not have: kept until routes or names change; says what.
+    Unplaced(String),
     /// Its route is paused: kept until somebody lets it go on.
     Paused,
 }
@@ -345,7 +348,11 @@ impl Verdict {
             Self::Succeeded => "succeeded",
             Self::Skipped(_) | Self::Merged(_) => "skipped",
             Self::Dead(_) => "dead",
-            Self::Retry(_) | Self::Postponed(_) | Self::Orphaned | Self::Paused => "open",
+            Self::Retry(_)
+            | Self::Postponed(_)
+            | Self::Orphaned
+            | Self::Unplaced(_)
+            | Self::Paused => "open",
         }
     }
 
@@ -353,7 +360,7 @@ impl Verdict {
     #[must_use]
     pub fn held(&self) -> Option<&'static str> {
         match self {
-            Self::Orphaned => Some("orphaned"),
+            Self::Orphaned | Self::Unplaced(_) => Some("orphaned"),
             Self::Paused => Some("paused"),
             Self::Succeeded
             | Self::Skipped(_)
@@ -368,7 +375,9 @@ impl Verdict {
     #[must_use]
     pub fn reason(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Skipped(reason) | Self::Dead(reason) => Some(reason.into()),
+            Self::Skipped(reason) | Self::Dead(reason) | Self::Unplaced(reason) => {
+                Some(reason.into())
+            }
             Self::Merged(into) => Some(merge::reason(*into).into()),
             Self::Succeeded
             | Self::Retry(_)
@@ -388,6 +397,7 @@ impl Verdict {
             | Self::Merged(_)
             | Self::Dead(_)
             | Self::Orphaned
+            | Self::Unplaced(_)
             | Self::Paused => Duration::ZERO,
         }
     }
@@ -404,7 +414,7 @@ impl Outcome {
     #[must_use]
     pub fn counts_a_try(&self) -> bool {
         let put_off =
-            matches!(self.verdict, Verdict::Postponed(_) | Verdict::Orphaned | Verdict::Paused);
+            matches!(self.verdict, Verdict::Postponed(_)) || self.verdict.held().is_some();
         self.attempt.is_some() && !put_off
     }
 }
@@ -488,6 +498,24 @@ impl Store {
     /// # Errors
     /// [`StoreError::Away`] now, [`StoreError::Unusable`] for good.
     pub async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
+        let quiet: MigrationWatcher<'_> = &mut |_| {};
+        self.prepare_watched(migrate.then_some(quiet)).await
+    }
+
+    /// [`Self::prepare`] with migrating, and tells how far it is. Who is cut off leaves the schema
+    /// at a whole version, and the next one goes on from there.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`], and [`StoreError::Contended`] when somebody held for seconds what a
+    /// migration needs: who, in its cause.
+    pub async fn migrate(&self, watcher: MigrationWatcher<'_>) -> Result<(), StoreError> {
+        self.prepare_watched(Some(watcher)).await
+    }
+
+    async fn prepare_watched(
+        &self,
+        migrate: Option<MigrationWatcher<'_>>,
+    ) -> Result<(), StoreError> {
         match self {
             Self::Postgres(store) => store.prepare(migrate).await,
             Self::Sqlite(store) => store.prepare(migrate).await,

@@ -119,6 +119,8 @@ metrics! {
     webhook_status: Gauge = "webhook_status" ["source", "status"];
     /// 1, with the version that runs.
     build_info: Gauge = "build_info" ["version"];
+    /// 1 while a route is paused.
+    route_paused: Gauge = "route_paused" ["route"];
     /// About how many rows a table has, sampled; aggregate by max.
     store_rows: Gauge = "store_rows" ["table"];
     /// How many bytes a table takes with its indexes, sampled; aggregate by max. SQLite tells of

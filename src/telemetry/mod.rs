@@ -1,5 +1,6 @@
 //! What the program says about itself: logs and metrics.
 
+mod from_start;
 pub mod logs;
 pub mod metrics;
 

@@ -8,6 +8,7 @@ mod documents;
 mod examples;
 mod explain;
 mod inventory;
+mod long;
 pub mod program;
 
 use std::fs;

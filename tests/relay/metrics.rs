@@ -9,9 +9,8 @@ use crate::support::{
     sink::{Reply, Sink, route},
 };
 
-/// The contract's names and labels, but for what has no cause yet: requests to Attio, reloads.
-/// `postponed_total` needs a stop; its test is `dispatch::leases`.
-const CONTRACT: [(&str, &[&str]); 19] = [
+/// The contract's names and labels.
+const CONTRACT: [(&str, &[&str]); 23] = [
     ("messages_total", &["source", "result"]),
     ("same_body_new_key_total", &["source"]),
     ("missing_key_total", &["source"]),
@@ -23,13 +22,17 @@ const CONTRACT: [(&str, &[&str]); 19] = [
     ("deliveries_total", &["route", "action", "result"]),
     ("attempts_total", &["action", "result"]),
     ("attempt_seconds", &["action"]),
+    ("postponed_total", &["action", "reason"]),
     ("end_to_end_seconds", &[]),
     ("deliveries_open", &["action", "state"]),
     ("oldest_due_seconds", &[]),
     ("dead_letters", &["action"]),
     ("leases_lost_total", &[]),
     ("breaker_open", &["action"]),
+    ("attio_requests_total", &["result"]),
+    ("attio_wait_seconds", &[]),
     ("config_generation", &[]),
+    ("config_reload_total", &["result"]),
     ("build_info", &["version"]),
 ];
 
@@ -71,14 +74,51 @@ fn samples(text: &str) -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
+/// A relay to which nothing happened yet, and where Attio is to be asked, but away.
+async fn idle() -> (TestDatabase, TestApp) {
+    let (db, sink) = (TestDatabase::sqlite(), Sink::start().await);
+    let attio = "[attio]\ntoken = \"env:ATTIO_TOKEN\"\nbase_url = \"http://127.0.0.1:1\"\n";
+    let toml = sink.action("billing", "") + attio + &route("all", r#"on = ["*"]"#, &["billing"]);
+    let app = TestApp::start(&db, &toml).await;
+    app.eventually("the store was sampled", async || {
+        app.metrics().await.contains("attio_relay_dead_letters{")
+    })
+    .await;
+    (db, app)
+}
+
 #[tokio::test]
-async fn every_metric_of_the_contract_is_there_with_its_labels() {
-    let (_db, app) = busy().await;
+async fn every_metric_of_the_contract_is_there_from_the_start_with_its_labels() {
+    let (_db, app) = idle().await;
     let samples = samples(&app.metrics().await);
     for (name, labels) in CONTRACT {
         let labels: BTreeSet<String> = labels.iter().map(ToString::to_string).collect();
         let found = samples.get(&format!("attio_relay_{name}"));
         assert_eq!(found, Some(&labels), "{name}");
+    }
+}
+
+/// Counters and counts of histograms, each with its labels.
+fn series(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned()));
+    lines.filter(|line| line.contains("_total") || line.contains("_count")).collect()
+}
+
+#[tokio::test]
+async fn nothing_that_happens_makes_a_series_that_was_not_there_from_the_start() {
+    let (_idle_db, idle) = idle().await;
+    let (_db, busy) = busy().await;
+    let (before, after) = (series(&idle.metrics().await), series(&busy.metrics().await));
+    let new: Vec<_> = after.difference(&before).filter(|one| !one.starts_with('#')).collect();
+    assert!(new.is_empty(), "{new:?}");
+    for never in [
+        "attio_relay_attio_requests_total{result=\"rate_limited\"}",
+        "attio_relay_messages_total{source=\"crm\",result=\"signature_conflict\"}",
+        "attio_relay_postponed_total{action=\"billing\",reason=\"attio\"}",
+        "attio_relay_attempts_total{action=\"billing\",result=\"cut_off\"}",
+        "attio_relay_events_total{type=\"record.merged\"}",
+    ] {
+        assert!(before.contains(never), "{never}: {before:?}");
     }
 }
 

@@ -77,6 +77,27 @@ pub(super) struct ErrorBody {
 }
 
 impl Outcome {
+    /// All of them.
+    const ALL: [Self; 12] = [
+        Self::Taken,
+        Self::NotFound,
+        Self::RateLimited,
+        Self::Busy,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::Refused,
+        Self::Unavailable,
+        Self::Unreadable,
+        Self::NoConnection,
+        Self::Broken,
+        Self::TimedOut,
+    ];
+
+    /// Every label that the metric can have.
+    pub(super) fn labels() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(Self::label)
+    }
+
     /// For the metric's label.
     pub(super) fn label(self) -> &'static str {
         match self {

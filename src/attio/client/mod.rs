@@ -26,6 +26,7 @@ pub use webhooks::{Created, Subscription, Webhook};
 pub use writes::Update;
 
 use crate::{config, telemetry::metrics::Metrics};
+use answer::Outcome;
 use call::Kind;
 use limits::Limit;
 use transport::Transport;
@@ -58,6 +59,9 @@ impl Client {
     /// # Errors
     /// The token cannot stand in a header, the URL is not one of HTTP, or TLS cannot be set up.
     pub fn new(config: &config::Attio, metrics: Arc<Metrics>) -> Result<Self, ClientProblem> {
+        // Shown as 0 until they happen: an alert on a series that is not there never fires.
+        drop(metrics.attio_wait_seconds.with([]));
+        Outcome::labels().for_each(|result| drop(metrics.attio_requests.with([result])));
         Ok(Self(Arc::new(Inner {
             transport: Transport::new(config)?,
             reads: Limit::new(config.reads, READS_AT_ONCE),

@@ -8,15 +8,14 @@ use std::{
 use clap::Args;
 use serde_json::Value;
 
-use super::{
-    Consent, deliveries, open,
-    progress::Progress,
-    steps::{End, in_steps, patiently},
-    which::Which,
-    who,
-};
+use super::{Consent, deliveries, open, which::Which, who};
 use crate::{
-    cli::{WRONG_USAGE, confirm::agreed},
+    cli::{
+        WRONG_USAGE, again,
+        confirm::agreed,
+        progress::Progress,
+        steps::{End, in_steps, patiently},
+    },
     config::Config,
     store::{Act, Deed, DeliveryState, Selected},
 };
@@ -97,10 +96,13 @@ impl Discard {
             Ok(())
         });
         let end = end.await?;
-        drop(progress);
+        progress.end();
         writeln!(stdout(), "discarded {}", deliveries(discarded))?;
         if end == End::Stopped {
-            eprintln!("stopped: the same command goes on with the rest");
+            eprintln!(
+                "stopped; this goes on with the rest: {}",
+                again::command(&self.which.times())
+            );
         }
         let is_well = is_all_well && end == End::Done;
         Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -5,10 +5,8 @@ pub(super) mod discard;
 mod elsewhere;
 mod moment;
 pub(super) mod pause;
-mod progress;
 pub(super) mod release;
 pub(super) mod replay;
-mod steps;
 mod which;
 
 use std::time::Duration;

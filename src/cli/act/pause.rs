@@ -9,8 +9,9 @@ use anyhow::bail;
 use clap::Args;
 use serde_json::json;
 
-use super::{deliveries, open, steps::patiently, who};
+use super::{deliveries, open, who};
 use crate::{
+    cli::steps::patiently,
     config::Config,
     store::{Act, Deed, Lane, Pause as Wanted, PauseKind},
 };

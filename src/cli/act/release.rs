@@ -10,9 +10,10 @@ use clap::Args;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{deliveries, open, steps::patiently, who};
+use super::{deliveries, open, who};
 use crate::{
     attio::catalog::Catalog,
+    cli::steps::patiently,
     config::Config,
     intake,
     routing::RouteTable,

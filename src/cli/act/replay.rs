@@ -10,17 +10,14 @@ use clap::Args;
 use serde_json::Value;
 use url::Url;
 
-use super::{
-    Consent, deliveries,
-    elsewhere::Elsewhere,
-    open,
-    progress::Progress,
-    steps::{End, Pace, in_steps, patiently},
-    which::Which,
-    who,
-};
+use super::{Consent, deliveries, elsewhere::Elsewhere, open, which::Which, who};
 use crate::{
-    cli::{WRONG_USAGE, confirm::agreed},
+    cli::{
+        WRONG_USAGE, again,
+        confirm::agreed,
+        progress::Progress,
+        steps::{End, Pace, in_steps, patiently},
+    },
     config::Config,
     store::{Act, Deed, DeliveryState, Lane, ReplayMode, Selected},
 };
@@ -85,7 +82,7 @@ impl Replay {
             None => self.replay(&mut lane, &meant).await?,
         };
         if end == End::Stopped {
-            eprintln!("stopped: {}", self.how_to_go_on());
+            eprintln!("stopped; {}", self.how_to_go_on());
         }
         Ok(well(end == End::Done && refused == 0 && done == meant.len() as u64))
     }
@@ -131,12 +128,12 @@ impl Replay {
         if self.to.is_some() { "Send" } else { "Replay" }
     }
 
-    fn how_to_go_on(&self) -> &'static str {
+    /// The address that events are sent to may hold a secret: it is not repeated.
+    fn how_to_go_on(&self) -> String {
         if self.to.is_some() {
-            "the same command sends all of them again"
-        } else {
-            "the same command goes on with the rest"
+            return "the same command sends all of them again".to_owned();
         }
+        format!("this goes on with the rest: {}", again::command(&self.which.times()))
     }
 
     /// How many of each state, and under which key they go.
@@ -174,7 +171,7 @@ impl Replay {
             Ok(())
         });
         let end = end.await?;
-        drop(progress);
+        progress.end();
         let kept = done - new_keys as u64;
         writeln!(
             stdout(),
@@ -215,7 +212,7 @@ impl Replay {
             Ok(())
         });
         let end = end.await?;
-        drop(progress);
+        progress.end();
         writeln!(stdout(), "sent {} of {}", taken, meant.len())?;
         Ok((end, taken))
     }

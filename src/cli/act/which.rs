@@ -80,6 +80,11 @@ impl Which {
         })
     }
 
+    /// The times, by the names of their options.
+    pub(super) fn times(&self) -> [(&'static str, Option<OffsetDateTime>); 2] {
+        [("--since", self.since), ("--until", self.until)]
+    }
+
     /// What was said, for the record of who did what.
     pub(super) fn details(&self) -> Map<String, Value> {
         let time = |moment: Option<OffsetDateTime>| moment.and_then(|it| it.format(&Rfc3339).ok());

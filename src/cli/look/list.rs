@@ -77,12 +77,11 @@ pub(super) fn delivery(row: &DeliveryRow, now: OffsetDateTime) -> Vec<String> {
     let event_type = row.event_type.as_deref().unwrap_or("(its event is gone)");
     let mut lines = vec![
         format!("{when}  {:<9}  {} → {}", row.state, row.route, row.action),
-        format!("  {}  {event_type}{}", row.id, about(&row.subject)),
+        format!("  {}{}", row.id, about(&row.subject)),
     ];
-    let stands = standing(row, now);
-    if !stands.is_empty() {
-        lines.push(format!("  {}", stands.join("; ")));
-    }
+    let mut stands = vec![event_type.to_owned()];
+    stands.extend(standing(row, now));
+    lines.push(format!("  {}", stands.join("; ")));
     lines
 }
 
@@ -107,6 +106,8 @@ pub(super) fn waits(row: &DeliveryRow, now: OffsetDateTime) -> Option<String> {
     let due = row.due_at?;
     Some(match row.held.as_deref() {
         Some("order") => "waits for an earlier one of its record".to_owned(),
+        Some("paused") => "waits: its route is paused".to_owned(),
+        Some(_) if row.reason.is_some() => "orphaned".to_owned(),
         Some(_) => "orphaned: its route is not configured any more".to_owned(),
         None if row.is_leased && due > now => format!("under way, until {} at most", text_of(due)),
         None if due > now => format!("next attempt at {}", text_of(due)),

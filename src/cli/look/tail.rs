@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::pin,
     process::ExitCode,
     time::Duration,
 };
@@ -75,24 +76,39 @@ impl Tail {
             let started = OffsetDateTime::now_utc();
             let mut shown = Shown::default();
             filter.from = filter.from.or(Some(started));
+            // Listened for all the time: a signal that nobody waits for just then would be lost.
+            let mut interrupt = pin!(tokio::signal::ctrl_c());
             loop {
-                match self.look(&look, &filter, &mut shown).await {
-                    Ok(lines) => {
-                        if lines.iter().any(|lines| try_print(lines).is_err()) {
-                            // Nobody reads any more.
-                            return Ok(ExitCode::SUCCESS);
-                        }
-                        let back = OffsetDateTime::now_utc() - LOOK_BACK;
-                        filter.from = filter.from.max(Some(back));
-                    }
-                    Err(error) => eprintln!("the store is away; will look again: {error}"),
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(EVERY) => {}
-                    _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+                let turn = async {
+                    let goes_on = self.turn(&look, &mut filter, &mut shown).await;
+                    tokio::time::sleep(EVERY).await;
+                    goes_on
+                };
+                let goes_on = tokio::select! {
+                    biased;
+                    _ = &mut interrupt => false,
+                    goes_on = turn => goes_on,
+                };
+                if !goes_on {
+                    return Ok(ExitCode::SUCCESS);
                 }
             }
         })
+    }
+
+    /// Looks once and prints what is new. Returns whether anybody still reads.
+    async fn turn(&self, look: &Look, filter: &mut Search, shown: &mut Shown) -> bool {
+        match self.look(look, filter, shown).await {
+            Ok(lines) => {
+                let back = OffsetDateTime::now_utc() - LOOK_BACK;
+                filter.from = filter.from.max(Some(back));
+                lines.iter().all(|lines| try_print(lines).is_ok())
+            }
+            Err(error) => {
+                eprintln!("the store is away; will look again: {error}");
+                true
+            }
+        }
     }
 
     /// What is new, oldest first.

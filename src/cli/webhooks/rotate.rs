@@ -80,8 +80,9 @@ impl Rotate {
         desk.create(&target_url, &first.subscriptions, slot).await?;
         println!(
             "Until the relay has the new secret beside the old one, it refuses what the new \
-             webhook sends; the old one delivers it, and Attio tries again. Restart `serve` now, \
-             and then run `attio-relay webhooks rotate --finish`."
+             webhook sends; the old one delivers it, and Attio tries again. {}, and then run \
+             `attio-relay webhooks rotate --finish`.",
+            how_it_is_taken_over(carrier.source.places.get(1))
         );
         Ok(ExitCode::SUCCESS)
     }
@@ -97,7 +98,10 @@ impl Rotate {
                 let is_copy = is_copy.is_some_and(|(first, second)| same(first, second));
                 Slot::prepare(second, self.replace_secret || is_copy)
             }
-            _ => Ok(Slot::print("a second entry of the source's `secrets`, beside the first one")),
+            _ => Ok(Slot::print(
+                "a second entry of the source's `secrets`, beside the first one: as \"file:/path\" \
+                 it is taken over without a restart",
+            )),
         }
     }
 
@@ -135,9 +139,9 @@ impl Rotate {
         };
         match verdict {
             Verdict::Refused => bail!(
-                "the relay at {} does not take the new secret yet; restart `serve` first. Nothing \
-                 was deleted",
-                new.target_url
+                "the relay at {} does not take the new secret yet. {}, first. Nothing was deleted",
+                new.target_url,
+                how_it_is_taken_over(second)
             ),
             Verdict::Believed => {
                 println!("the relay takes the new secret");
@@ -148,6 +152,22 @@ impl Rotate {
                 agreed("Does it, and may the first webhook be deleted?", self.consent.yes)
             }
         }
+    }
+}
+
+/// What makes a running relay take over what stands in the second place: a changed file is read
+/// again by itself, the environment of a process cannot change.
+fn how_it_is_taken_over(second: Option<&SecretPlace>) -> String {
+    match second {
+        Some(place @ SecretPlace::File(_)) => {
+            format!("No restart is needed: `serve` reads {place} within seconds. Wait for that")
+        }
+        Some(place @ SecretPlace::Variable(_)) => {
+            format!("Restart `serve` with the new secret in {place}: only a file is read again")
+        }
+        None => "Name the new secret as a second entry of the source's `secrets` (\"file:/path\" \
+                 is taken over without a restart, \"env:NAME\" with one)"
+            .to_owned(),
     }
 }
 

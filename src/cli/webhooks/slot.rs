@@ -25,7 +25,8 @@ impl Slot {
     pub(super) fn prepare(place: &SecretPlace, replace: bool) -> anyhow::Result<Self> {
         let path = match place {
             SecretPlace::Variable(name) => {
-                return Ok(Self::print(&format!("the environment variable {name}")));
+                let whither = format!("the environment variable {name}, and restart `serve`");
+                return Ok(Self::print(&whither));
             }
             SecretPlace::File(path) => path,
         };
@@ -53,7 +54,7 @@ impl Slot {
         match self {
             Self::Print { whither } => {
                 eprintln!("The secret of the new webhook; nobody will ever show it again.");
-                eprintln!("Put it into {whither}, and restart `serve`:");
+                eprintln!("Put it into {whither}:");
                 Ok(writeln!(stdout(), "{secret}")?)
             }
             Self::File { mut draft, path, replace } => {

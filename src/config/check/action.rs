@@ -7,7 +7,7 @@ use crate::{
     config::{
         document::Place,
         file,
-        meant::{self, ActionKind, Config, LogAction},
+        meant::{self, ActionKind, AttioWrite, Config, LogAction},
         units::{Count, Frequency, Interval},
     },
     name::ActionName,
@@ -161,6 +161,24 @@ pub(super) fn unused(check: &mut Check<'_, '_>, config: &Config) {
         if !is_used {
             let place = Place::root().key("actions").key(name.as_str());
             check.warning(&place, format!("no route leads to the action `{name}`"));
+        }
+    }
+}
+
+/// Warns of comments that may be written twice. Attio takes no key for them and lists them nowhere,
+/// so after a lost answer nobody can tell whether one is there:
+/// <https://docs.attio.com/rest-api/endpoint-reference/comments/create-a-comment>.
+pub(super) fn repeatable(check: &mut Check<'_, '_>, config: &Config) {
+    for action in config.actions.iter().filter(|action| action.retry.attempts > 1) {
+        let ActionKind::Attio(attio) = &action.kind else { continue };
+        if matches!(attio.write, AttioWrite::Comment { .. }) {
+            let place = Place::root().key("actions").key(action.name.as_str()).key("write");
+            let message =
+                "a comment whose answer is lost is tried again, and may stand there twice";
+            check.warning(&place, message).help(
+                "`write = \"note\"` with {{ id }} in it is found again; or set \
+                 `retry = { attempts = 1 }`, and some will be dead letters instead",
+            );
         }
     }
 }

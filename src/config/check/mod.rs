@@ -19,6 +19,7 @@ use super::{
 };
 
 mod action;
+mod address;
 mod attio_action;
 mod condition;
 mod debounce;
@@ -62,6 +63,7 @@ pub fn check(
     // A route that could not be read may well be the one that leads to an action.
     if config.routes.len() == typed.routes.len() {
         action::unused(&mut check, &config);
+        action::repeatable(&mut check, &config);
         own_writes::check(&mut check, &config);
     }
     config

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::Check;
+use super::{Check, address::wrong_parameter};
 use crate::config::{
     document::Place,
     file,
@@ -55,8 +55,10 @@ fn wrong_address(url: &SecretString) -> Option<String> {
         let message = "the reference does not lead to an address that starts with postgres://";
         return Some(message.to_owned());
     }
-    let wrong = Url::parse(url).err()?;
-    Some(format!("the reference does not lead to a valid address: {wrong}"))
+    match Url::parse(url) {
+        Ok(url) => wrong_parameter(&url),
+        Err(wrong) => Some(format!("the reference does not lead to a valid address: {wrong}")),
+    }
 }
 
 fn table_name(check: &mut Check<'_, '_>, place: &Place, typed: &str) -> Option<TableName> {

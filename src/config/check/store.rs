@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::Check;
+use super::{Check, address::wrong_parameter};
 use crate::config::{
     document::Place,
     file, meant,
@@ -83,6 +83,9 @@ fn kind(url: &str) -> Result<Kind, String> {
         return Err("expected sqlite:PATH or postgres://…, or a reference to one".to_owned());
     }
     let url = Url::parse(url).map_err(|error| format!("no valid postgres address: {error}"))?;
+    if let Some(why) = wrong_parameter(&url) {
+        return Err(why);
+    }
     let in_query = url.query_pairs().any(|(key, _)| key.eq_ignore_ascii_case("password"));
     let holds_password = url.password().is_some() || in_query;
     Ok(if holds_password { Kind::HoldsPassword } else { Kind::Open })
@@ -109,6 +112,7 @@ mod tests {
             "canary.db",
             "sqlite:",
             "sqlite::memory:",
+            "postgres://relay@db/relay?passwort=canary",
         ];
         for url in wrong {
             let why = literal(&url.into()).unwrap_err();

@@ -158,6 +158,10 @@ fn a_warehouse_needs_an_address_behind_a_reference_a_table_and_columns() {
     postgres(&format!("{url}{table}columns = {{}}"), "at least one column is needed");
     postgres(&format!("{url}{table}columns = {{ id = 1 }}"), "expected a string");
     postgres(&format!("url = \"env:A\"\n{table}{columns}"), "starts with postgres://");
+    let misspelt =
+        action(&format!("kind = \"postgres\"\nurl = \"env:MISSPELT_URL\"\n{table}{columns}"));
+    one_problem(&misspelt, "a parameter `passwort` that is not known; did you mean `password`?");
+    assert!(!wrong(&misspelt)[0].contains("canary"));
     let clear = "url = \"postgres://relay:canary@db/relay\"\n";
     postgres(&format!("{clear}{table}{columns}"), "may not stand in the file");
 }

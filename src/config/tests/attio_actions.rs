@@ -110,7 +110,7 @@ fn a_key_of_another_form_is_an_error() {
     for (form, key) in [
         ("write = \"update\"\nvalues = { a = 1 }", "match = \"a\""),
         ("write = \"task\"\ncontent = \"x\"", "title = \"x\""),
-        ("write = \"comment\"\ncontent = \"x\"\nauthor = \"x\"", "list = \"x\""),
+        ("write = \"entry\"\nlist = \"x\"", "author = \"x\""),
         ("write = \"note\"\ntitle = \"x\"\ncontent = \"x\"", "values = { a = 1 }"),
         ("write = \"entry\"\nlist = \"x\"", "multiselect = \"add\""),
     ] {
@@ -132,7 +132,8 @@ fn a_route_that_its_own_write_comes_back_to_is_a_warning() {
     let about = "content = \"x\"";
     let note = format!("write = \"note\"\ntitle = \"x\"\n{about}");
     let task = format!("write = \"task\"\n{about}");
-    let comment = format!("write = \"comment\"\nauthor = \"x\"\n{about}");
+    let comment =
+        format!("write = \"comment\"\nauthor = \"x\"\nretry = {{ attempts = 1 }}\n{about}");
     let on = |types: &str, rest: &str| format!("on = [{types}]\n{rest}");
     comes_back(update, &on("\"record.updated\"", ""), Some("record.updated"));
     comes_back(update, &on("\"record.created\"", ""), None);
@@ -145,6 +146,19 @@ fn a_route_that_its_own_write_comes_back_to_is_a_warning() {
     for silenced in ["ignore_actors = [\"self\"]", "allow_loop = true"] {
         comes_back(update, &on("\"record.updated\"", silenced), None);
     }
+}
+
+#[test]
+fn a_comment_that_may_be_written_twice_is_a_warning() {
+    let comment = "write = \"comment\"\nauthor = \"x\"\ncontent = \"x\"\nobject = \"deals\"";
+    let on = "on = [\"record.updated\"]";
+    let found = wrong(&writing(comment, on));
+    assert!(found.len() == 1 && found[0].contains("may stand there twice"), "{found:#?}");
+    assert!(found[0].starts_with("Warning") && found[0].contains("attempts = 1"));
+    let once = format!("{comment}\nretry = {{ attempts = 1 }}");
+    assert!(wrong(&writing(&once, on)).is_empty());
+    let note = "write = \"note\"\ntitle = \"x\"\ncontent = \"x\"\nobject = \"deals\"";
+    assert!(wrong(&writing(note, on)).is_empty());
 }
 
 #[test]

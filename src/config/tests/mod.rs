@@ -19,6 +19,7 @@ fn env(name: &str) -> Option<String> {
         "SHORT" => "short",
         "SIGNING_KEY" | "BILLING_SECRET" => SIGNING_KEY,
         "DATABASE_URL" | "WAREHOUSE_URL" => "postgres://relay:password@db/relay",
+        "MISSPELT_URL" => "postgres://relay@db/relay?passwort=canary",
         "SLACK_WEBHOOK" => "https://hooks.slack.com/services/T/B/X",
         _ => "0123456789abcdef",
     };

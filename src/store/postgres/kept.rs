@@ -5,6 +5,7 @@ use sqlx::{
     Row,
     postgres::{PgConnection, PgRow},
 };
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Lane;
@@ -38,9 +39,10 @@ impl Lane {
     pub(in crate::store) async fn catalog(
         &mut self,
         workspace: Option<&str>,
+        newer_than: Option<OffsetDateTime>,
     ) -> Result<Option<StoredCatalog>, StoreError> {
         let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| catalog(db, workspace).await).await;
+        let result = open.bounded(async |db| catalog(db, workspace, newer_than).await).await;
         self.connection.settle(open, result)
     }
 
@@ -122,13 +124,16 @@ fn snapshot(row: &PgRow) -> Result<Snapshot, sqlx::Error> {
 async fn catalog(
     db: &mut PgConnection,
     workspace: Option<&str>,
+    newer_than: Option<OffsetDateTime>,
 ) -> Result<Option<StoredCatalog>, sqlx::Error> {
     let row = sqlx::query(
         "-- store::postgres::catalog
         SELECT workspace, learnt_at, value FROM catalogs
-        WHERE $1::text IS NULL OR workspace = $1 ORDER BY learnt_at DESC LIMIT 1",
+        WHERE ($1::text IS NULL OR workspace = $1)
+          AND ($2::timestamptz IS NULL OR learnt_at > $2) ORDER BY learnt_at DESC LIMIT 1",
     )
     .bind(workspace)
+    .bind(newer_than)
     .fetch_optional(db)
     .await?;
     let Some(row) = row else {

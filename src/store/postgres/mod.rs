@@ -18,6 +18,7 @@ mod remove;
 mod row;
 mod select;
 mod setup;
+mod turn;
 
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
 use super::{
-    Backlog, Claimed, Existing, LaneKind, NewMessage, Outcome, SchemaStatus, StoreError, Want,
+    Backlog, Claimed, Existing, LaneKind, MigrationWatcher, NewMessage, Outcome, SchemaStatus,
+    StoreError, Want,
 };
 use crate::config;
 use connection::Connection;
@@ -83,7 +85,10 @@ impl Postgres {
         }
     }
 
-    pub(super) async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
+    pub(super) async fn prepare(
+        &self,
+        migrate: Option<MigrationWatcher<'_>>,
+    ) -> Result<(), StoreError> {
         setup::prepare(&self.options, migrate, self.allow_fsync_off).await
     }
 

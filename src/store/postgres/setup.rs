@@ -1,4 +1,6 @@
 //! What is made sure of before the first message: the server keeps its word, the schema fits.
+//!
+//! See `turn` for how processes that migrate take turns, and how long they wait for anybody else.
 
 use std::time::Duration;
 
@@ -9,9 +11,12 @@ use sqlx::{
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::connection::{CONNECT_TIMEOUT, POOLER, SETTINGS, away};
+use super::{
+    connection::{CONNECT_TIMEOUT, POOLER, SETTINGS, away},
+    turn,
+};
 use crate::store::{
-    SchemaStatus, StoreError,
+    MigrationWatcher, SchemaStatus, StoreError,
     migrations::{self, Engine},
 };
 
@@ -24,7 +29,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 const TORN_PAGES: &str =
     "Postgres runs with full_page_writes = off: safe only on storage that never tears a page";
 
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     let options = options
         .clone()
         .application_name("attio-relay setup")
@@ -39,14 +44,17 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError>
 
 pub(super) async fn prepare(
     options: &PgConnectOptions,
-    migrate: bool,
+    migrate: Option<MigrationWatcher<'_>>,
     allow_fsync_off: bool,
 ) -> Result<(), StoreError> {
     let mut db = connect(options).await?;
     for remark in checked(&mut db, allow_fsync_off).await? {
         warn!("{remark}");
     }
-    migrations::bring_up(Engine::Postgres, &mut db, migrate).await
+    match migrate {
+        Some(watcher) => turn::migrate(options, &mut db, watcher).await,
+        None => migrations::fits(Engine::Postgres, &mut db).await,
+    }
 }
 
 /// The same without a change: which migrations are applied, and what should be known.

@@ -5,6 +5,7 @@ use sqlx::{
     Row,
     sqlite::{SqliteConnection, SqliteRow},
 };
+use time::OffsetDateTime;
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
@@ -38,8 +39,9 @@ impl Lane {
     pub(in crate::store) async fn catalog(
         &mut self,
         workspace: Option<&str>,
+        newer_than: Option<OffsetDateTime>,
     ) -> Result<Option<StoredCatalog>, StoreError> {
-        self.connection.read(async |db| catalog(db, workspace).await).await
+        self.connection.read(async |db| catalog(db, workspace, newer_than).await).await
     }
 
     pub(in crate::store) async fn keep_catalog(
@@ -122,13 +124,16 @@ fn snapshot(row: &SqliteRow) -> Result<Snapshot, sqlx::Error> {
 async fn catalog(
     db: &mut SqliteConnection,
     workspace: Option<&str>,
+    newer_than: Option<OffsetDateTime>,
 ) -> Result<Option<StoredCatalog>, sqlx::Error> {
     let row = sqlx::query(
         "-- store::sqlite::catalog
         SELECT workspace, learnt_at, value FROM catalogs
-        WHERE ?1 IS NULL OR workspace = ?1 ORDER BY learnt_at DESC LIMIT 1",
+        WHERE (?1 IS NULL OR workspace = ?1) AND (?2 IS NULL OR learnt_at > ?2)
+        ORDER BY learnt_at DESC LIMIT 1",
     )
     .bind(workspace)
+    .bind(newer_than.map(micros_since_1970))
     .fetch_optional(db)
     .await?;
     let Some(row) = row else {

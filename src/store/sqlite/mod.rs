@@ -24,8 +24,8 @@ use std::{path::Path, sync::Arc};
 use uuid::Uuid;
 
 use super::{
-    Backlog, Claimed, Existing, LaneKind, NewMessage, Outcome, SchemaStatus, ServeLock, StoreError,
-    Want,
+    Backlog, Claimed, Existing, LaneKind, MigrationWatcher, NewMessage, Outcome, SchemaStatus,
+    ServeLock, StoreError, Want,
 };
 use connection::Connection;
 
@@ -84,7 +84,10 @@ impl Sqlite {
         Lane { connection, process: self.process }
     }
 
-    pub(super) async fn prepare(&self, migrate: bool) -> Result<(), StoreError> {
+    pub(super) async fn prepare(
+        &self,
+        migrate: Option<MigrationWatcher<'_>>,
+    ) -> Result<(), StoreError> {
         setup::prepare(&self.file, migrate).await
     }
 

@@ -12,7 +12,7 @@ use sqlx::{Connection as _, sqlite::SqliteConnection};
 
 use super::connection::{classify, open};
 use crate::store::{
-    SchemaStatus, ServeLock, StoreError,
+    MigrationWatcher, SchemaStatus, ServeLock, StoreError,
     migrations::{self, Engine},
 };
 
@@ -20,12 +20,18 @@ use crate::store::{
 /// <https://www.sqlite.org/wal.html#walresetbug>
 const OLDEST: [u32; 3] = [3, 51, 3];
 
-pub(super) async fn prepare(file: &Path, migrate: bool) -> Result<(), StoreError> {
+pub(super) async fn prepare(
+    file: &Path,
+    migrate: Option<MigrationWatcher<'_>>,
+) -> Result<(), StoreError> {
     let mut db = open_or_create(file).await?;
     check_library(&mut db).await?;
     // One transaction for all steps: several processes take turns, and the last finds all done.
     let mut tx = db.begin_with("BEGIN IMMEDIATE").await.map_err(classify)?;
-    migrations::bring_up(Engine::Sqlite, &mut *tx, migrate).await?;
+    match migrate {
+        Some(watcher) => migrations::apply(Engine::Sqlite, &mut *tx, watcher).await?,
+        None => migrations::fits(Engine::Sqlite, &mut *tx).await?,
+    }
     tx.commit().await.map_err(classify)
 }
 

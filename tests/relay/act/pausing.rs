@@ -25,6 +25,7 @@ const BILLING: [(&str, &str); 1] = [("action", "billing")];
 const WAITING: [(&str, &str); 2] = [("action", "billing"), ("state", "paused")];
 const OPEN: &str = "attio_relay_deliveries_open";
 const PAUSED: &str = "attio_relay_action_paused";
+const ROUTE_PAUSED: &str = "attio_relay_route_paused";
 
 /// Records to billing by one route, tasks to billing and notes to the warehouse by others.
 fn three_routes(sink: &Sink) -> String {
@@ -76,11 +77,14 @@ async fn a_paused_route_waits_and_other_routes_of_its_action_go_on(db: &TestData
     app.wait_for_metric("attio_relay_postponed_total", &postponed, 55.0).await;
     app.wait_for_metric(OPEN, &WAITING, 55.0).await;
     assert_eq!(app.metric(PAUSED, &BILLING).await, 0.0);
+    app.wait_for_metric(ROUTE_PAUSED, &[("route", "records")], 1.0).await;
+    assert_eq!(app.metric(ROUTE_PAUSED, &[("route", "tasks")]).await, 0.0);
     let types: Vec<_> =
         sink.received_by("billing").iter().map(|one| one.json()["type"].clone()).collect();
     assert_eq!(types, vec!["task.created"; 5]);
     resume(db, PauseKind::Route, "records").await;
     app.wait_until_delivered(&sink, 65).await;
+    app.eventually("no route is paused", async || app.metric(ROUTE_PAUSED, &[]).await == 0.0).await;
     app.stop().await;
     assert_eq!(db.number("SELECT count(*) FROM deliveries WHERE held IS NOT NULL").await, 0);
     let tries = db.number("SELECT CAST(sum(tries) AS bigint) FROM deliveries").await;

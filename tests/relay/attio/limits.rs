@@ -130,6 +130,18 @@ async fn a_thousand_calls_at_once_never_exceed_the_limit() {
 }
 
 #[tokio::test]
+async fn writes_that_use_up_their_limit_leave_reads_theirs() {
+    let scene = Scene::with_rates(5.0, 5.0).await;
+    let write = || scene.write_note(PATIENCE);
+    let writes = join_all(std::iter::repeat_with(write).take(20));
+    let (_writes, deal) = tokio::join!(writes, scene.read_deal(PATIENCE));
+    assert!(deal.unwrap().is_some());
+    let requests = scene.fake.requests();
+    let place = requests.iter().position(|seen| seen.method == "GET").unwrap();
+    assert!(place <= 5, "the read was number {place}");
+}
+
+#[tokio::test]
 async fn reads_that_use_up_their_limit_leave_writes_theirs() {
     let scene = Scene::with_rates(5.0, 5.0).await;
     let read = || scene.read_deal(PATIENCE);

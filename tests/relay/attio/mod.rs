@@ -15,6 +15,7 @@ use attio_relay::{
 use tracing::{Level, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
+mod https;
 mod limits;
 mod lookups;
 mod repeats;

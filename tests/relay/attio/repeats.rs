@@ -127,6 +127,32 @@ async fn an_answer_that_does_not_come_ends_the_call_at_its_deadline() {
     assert_eq!(scene.metric("attio_relay_attio_requests_total{result=\"timeout\"}"), 1.0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_that_hangs_is_cut_after_ten_seconds_and_made_again_while_its_call_has_time() {
+    // It takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let metrics = std::sync::Arc::new(attio_relay::telemetry::metrics::Metrics::new());
+    let client = Client::new(&attio(&url, "token"), std::sync::Arc::clone(&metrics)).unwrap();
+    let began = tokio::time::Instant::now();
+    let error = client.record("deals", "any", within(60 * SECOND)).await.unwrap_err();
+    assert!(matches!(error, ApiError::Later { status: None, in_doubt: false, .. }), "{error:?}");
+    assert!(began.elapsed() >= 40 * SECOND && began.elapsed() < 47 * SECOND);
+    let text = metrics.render();
+    assert!(text.contains("attio_requests_total{result=\"timeout\"} 4"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_must_not_come_twice_has_all_of_its_calls_time() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let client = Client::new(&attio(&url, "token"), std::sync::Arc::default()).unwrap();
+    let began = tokio::time::Instant::now();
+    let error = client.create_note(&json!({}), within(30 * SECOND)).await.unwrap_err();
+    assert!(is_in_doubt(&error), "{error:?}");
+    assert!(began.elapsed() >= 30 * SECOND && began.elapsed() < 31 * SECOND);
+}
+
 #[tokio::test]
 async fn redirects_are_not_followed() {
     let scene = Scene::start().await;

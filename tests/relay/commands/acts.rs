@@ -1,7 +1,7 @@
 //! `replay`, `discard`, `pause`, `resume`: what they do, say, and leave behind.
 
 use super::{
-    program::{Folder, Run, Server, Witness, signal},
+    program::{Folder, Run, Server, Witness, interrupted},
     small,
 };
 use crate::support::{app::eventually, database::TestDatabase};
@@ -63,18 +63,34 @@ async fn an_interrupted_replay_goes_on_where_it_was() {
     let paced = ["replay", "--state", "dead", "--yes", "--rate", "1/m"];
     let child = folder.spawn(&paced);
     eventually("one is replayed", async || replays(&db).await == 1).await;
-    signal(&child, "INT");
-    let output = child.wait_with_output().unwrap();
-    let (out, err) =
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert!(
-        out.contains("replayed 1 delivery") && err.contains("the same command goes on"),
-        "{out}{err}"
-    );
-    assert_eq!(output.status.code(), Some(1));
-    let rest = folder.run(&["replay", "--state", "dead", "--yes"]);
-    assert_ok(&rest, "replayed 2 deliveries");
+    let (run, again) = interrupted(child);
+    assert!(run.code == 1 && run.out.contains("replayed 1 delivery"), "{run}");
+    assert!(run.err.contains("stopped; this goes on with the rest: "), "{run}");
+    assert_eq!(again, paced);
+    let faster: Vec<_> = again.iter().map(|word| word.replace("1/m", "100/s")).collect();
+    assert_ok(&folder.run_again(&faster), "replayed 2 deliveries");
     assert_eq!(replays(&db).await, 3);
+}
+
+#[tokio::test]
+async fn how_far_a_replay_is_is_a_bar_on_a_terminal_and_plain_lines_elsewhere() {
+    let db = TestDatabase::sqlite();
+    let folder = dead_letters(&db, 4).await;
+    let paced = ["replay", "--state", "dead", "--yes", "--as-new", "--rate", "2/s"];
+    let run = folder.run_on_a_terminal(&paced);
+    assert!(run.code == 0 && run.out.contains("/4, ") && run.out.contains(" left"), "{run}");
+    assert!(run.out.contains("replayed ["), "{run}");
+
+    db.run(
+        "UPDATE deliveries SET state = 'dead', ended_at = due_at, held = NULL, reason = 'x' \
+            WHERE state = 'open'",
+    )
+    .await
+    .unwrap();
+    let run = folder.run(&[&paced[..6], &["30/m"]].concat());
+    let lines: Vec<_> = run.err.lines().filter(|line| line.starts_with("replayed ")).collect();
+    assert_eq!(lines, ["replayed 3 of 4", "replayed 4 of 4"], "{run}");
+    assert!(!run.err.contains(['[', '\u{1b}', '\r']), "{run}");
 }
 
 #[tokio::test]

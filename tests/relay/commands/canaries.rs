@@ -97,6 +97,23 @@ fn assert_no_leak(what: &str, run: &Run) {
     }
 }
 
+/// The library would log a parameter that it does not know, value and all.
+#[test]
+fn a_misspelt_parameter_of_an_address_is_refused_by_its_name_alone() {
+    let witness = Witness::answering(500);
+    let typed = "\"env:STORE\"";
+    let folder = folder(&witness, &configuration(&witness, typed, ""))
+        .env("STORE", "postgres://relay@127.0.0.1:1/relay?passwort=canary")
+        .env("WAREHOUSE", "postgres://relay@127.0.0.1:1/crm?Password=canary")
+        .env("RUST_LOG", "trace");
+    for command in [&["check"][..], &["check", "--online"], &["migrate"], &["serve"], &["tail"]] {
+        let run = folder.run(command);
+        assert_eq!(run.code, 64, "{command:?} {run}");
+        assert!(run.err.contains("`passwort`") && run.err.contains("`Password`"), "{run}");
+        assert_no_leak(&format!("{command:?}"), &run);
+    }
+}
+
 #[test]
 fn no_command_shows_a_secret() {
     let witness = Witness::answering(500);

@@ -90,6 +90,11 @@ impl Folder {
         finished(command.envs(self.env.iter().cloned()).output().unwrap())
     }
 
+    /// Runs what a command said to go on with.
+    pub fn run_again(&self, arguments: &[String]) -> Run {
+        self.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
     pub fn run_without_env(&self, arguments: &[&str]) -> Run {
         finished(self.command(arguments).output().unwrap())
     }
@@ -98,6 +103,17 @@ impl Folder {
         let mut command = self.command(arguments);
         command.envs(self.env.iter().cloned());
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// As somebody runs it who sits at a terminal; both outputs are one there. `script` is of
+    /// Debian's base system.
+    pub fn run_on_a_terminal(&self, arguments: &[&str]) -> Run {
+        let line = format!("{} {}", env!("CARGO_BIN_EXE_attio-relay"), arguments.join(" "));
+        let mut command = Command::new("script");
+        command.args(["-q", "-e", "-f", "-c", &line, "/dev/null"]);
+        command.stdin(Stdio::null()).env_clear().current_dir(self.home.path());
+        command.env("ATTIO_RELAY_CONFIG", "relay.toml").env("TERM", "xterm");
+        finished(command.envs(self.env.iter().cloned()).output().unwrap())
     }
 
     /// Nothing of this machine's environment: no PATH, no proxies.
@@ -132,6 +148,16 @@ fn finished(output: std::process::Output) -> Run {
 pub fn signal(child: &Child, name: &str) {
     let kill = format!("kill -{name} {}", child.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
+/// A command that was interrupted: what it said, and the command to go on with.
+pub fn interrupted(child: Child) -> (Run, Vec<String>) {
+    signal(&child, "INT");
+    let run = finished(child.wait_with_output().unwrap());
+    let last = run.err.lines().last().unwrap_or_default();
+    let (_, again) = last.rsplit_once(": ").unwrap_or_else(|| panic!("no way to go on: {run}"));
+    let again = again.split(' ').skip(1).map(str::to_owned).collect();
+    (run, again)
 }
 
 /// A `serve` that runs until it is stopped or dropped; its folder's file holds its real addresses.

@@ -132,6 +132,54 @@ async fn an_attribute_that_was_renamed_is_routed_by_its_new_name_at_once() {
 }
 
 #[tokio::test]
+async fn an_attribute_that_was_renamed_is_not_decided_by_its_old_name_at_another_replica() {
+    let world = World::postgres().await;
+    let nobody = TestAttio::start().await;
+    let toml = world.toml(
+        "",
+        &(world.sink.action("billing", "") + &to_billing(&BY_SLUG.replace("stage", "phase"))),
+    );
+    let other = toml.replace(&world.attio.base_url(), &nobody.base_url());
+    let app = TestApp::start(&world.db, &toml).await;
+    world.until_names_are_kept(&app).await;
+    nobody.fail_all("*", "/v2/", BROKEN);
+    let other = TestApp::start(&world.db, &other).await;
+    let unwanted = async || other.metric("attio_relay_unrouted_events_total", &[]).await;
+    other
+        .eventually("the other has the names", async || {
+            other.post(&stage_changed()).await.assert_accepted();
+            unwanted().await >= 1.0
+        })
+        .await;
+    // Nobody can say yet what it is called now.
+    world.attio.fail_all("GET", "/v2/", BROKEN);
+    app.post(&Message::envelope([sample("object-attribute.updated")])).await.assert_accepted();
+    other
+        .eventually("the other decides no more by the old name", async || {
+            let before = unwanted().await;
+            other.post(&stage_changed()).await.assert_accepted();
+            unwanted().await == before
+        })
+        .await;
+    // Nor does one that is started meanwhile.
+    let third =
+        TestApp::start(&world.db, &toml.replace(&world.attio.base_url(), &nobody.base_url())).await;
+    third.post(&stage_changed()).await.assert_accepted();
+    assert_eq!(third.metric("attio_relay_unrouted_events_total", &[]).await, 0.0);
+    assert!(world.sink.received().is_empty());
+    world.attio.by(Actor::member(INES)).rename_attribute("deals", "stage", "phase").unwrap();
+    world.attio.heal();
+    app.eventually("all that waited was wanted", async || {
+        let deliveries = world.deliveries().await;
+        deliveries.len() > 1 && deliveries.iter().all(|one| *one == "succeeded 1 ")
+    })
+    .await;
+    for app in [app, other, third] {
+        app.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn lists_are_learnt_again_when_attio_says_that_one_changed() {
     let world = World::postgres().await;
     let app = world.knowing_relay(BY_SLUG).await;
@@ -173,14 +221,47 @@ async fn an_attribute_that_attio_does_not_have_is_none_that_a_route_names() {
 #[tokio::test]
 async fn what_is_asked_again_and_again_is_answered_ever_more_seldom() {
     let world = World::postgres().await;
-    let unknown = "on = [\"record.updated\"]\nobject = \"deals\"\nchanged = [\"phase\"]";
-    let app = world.knowing_relay(&unknown.replace("deals", "no_such_object")).await;
+    let app = world.knowing_relay(NOWHERE).await;
+    let asked = || world.attio.requests_to("GET", "/v2/objects").len();
+    app.post_all((0..20).map(|_| of_an_unknown_object())).await;
+    app.wait_for_metric("attio_relay_deliveries_open", &[("state", "orphaned")], 20.0).await;
+    assert!(asked() <= 6, "asked {} times", asked());
+    app.stop().await;
+}
+
+/// A route for an object that the workspace does not have.
+const NOWHERE: &str =
+    "on = [\"record.updated\"]\nobject = \"no_such_object\"\nchanged = [\"phase\"]";
+
+fn of_an_unknown_object() -> Message {
     let mut event = sample("record.updated");
     event["id"]["object_id"] = fresh_id().into();
-    app.post(&Message::envelope([event])).await.assert_accepted();
-    let asked = || world.attio.requests_to("GET", "/v2/objects").len();
-    until_put_off(&app, "names", 6).await;
-    assert!(asked() <= 5, "asked {} times", asked());
-    assert_eq!(world.deliveries().await, ["open 0 "]);
+    Message::envelope([event])
+}
+
+async fn what_asks_for_an_object_that_is_not_there_is_held_and_says_so(world: World) {
+    let app = world.knowing_relay(NOWHERE).await;
+    app.post(&of_an_unknown_object()).await.assert_accepted();
+    app.wait_for_metric("attio_relay_deliveries_open", &[("state", "orphaned")], 1.0).await;
+    let held = "SELECT held || ': ' || reason FROM deliveries";
+    let says = world.db.text(held).await.unwrap();
+    assert!(says.starts_with("orphaned: Attio shows no object `no_such_object`"), "{says}");
+    assert_eq!(world.db.number("SELECT tries FROM deliveries").await, 0, "nothing is lost");
     app.stop().await;
+
+    // A restart with the route mended lets it go on.
+    let mended = NOWHERE.replace("no_such_object", "deals");
+    let app = world.knowing_relay(&mended).await;
+    until_ended(&app, "skipped", 1).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_asks_for_an_object_that_is_not_there_is_held_and_says_so_on_postgres() {
+    what_asks_for_an_object_that_is_not_there_is_held_and_says_so(World::postgres().await).await;
+}
+
+#[tokio::test]
+async fn what_asks_for_an_object_that_is_not_there_is_held_and_says_so_on_sqlite() {
+    what_asks_for_an_object_that_is_not_there_is_held_and_says_so(World::sqlite().await).await;
 }

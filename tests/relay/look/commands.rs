@@ -67,7 +67,7 @@ fn a_dead_letter_is_found_and_its_story_told_by_ids_to_copy() {
         "route deals: wanted",
         "delivery ",
         "attempt 1: refused 400",
-        "dead",
+        "dead: refused",
     ];
     assert!(told.map(at).is_sorted(), "{story}");
     assert!(!story.out.contains("body:"), "{story}");

@@ -1,6 +1,7 @@
 //! `reconcile`: events that never arrived are made up for, once, for the routes that ask for it.
 
 mod finding;
+mod interrupted;
 mod schedule;
 
 use std::time::Duration;

@@ -100,6 +100,11 @@ async fn the_newest_names_stay(db: &TestDatabase) {
     assert_eq!(look.catalog(Some("w")).await.unwrap(), Some(newer));
     let newest = names("w", 2, "opportunities");
     assert!(look.keep_catalog(&newest).await.unwrap());
+    let since = newest.learnt_at;
+    assert_eq!(look.newer_catalog(Some(since)).await.unwrap(), None);
+    let before = Some(since - time::Duration::MICROSECOND);
+    assert_eq!(look.newer_catalog(before).await.unwrap().as_ref(), Some(&newest));
+    assert_eq!(look.newer_catalog(None).await.unwrap().as_ref(), Some(&newest));
     assert_eq!(look.catalog(Some("w")).await.unwrap(), Some(newest));
 }
 

@@ -201,8 +201,12 @@ pub(super) async fn explain(filled: &mut Filled, statement: &str, arguments: &st
 /// The blocks that the whole plan touched: its first figures include all below.
 pub(super) fn blocks(plan: &str) -> u64 {
     let buffers = plan.lines().find(|line| line.trim().starts_with("Buffers:"));
-    let figures = buffers.expect("BUFFERS was asked for").split([' ', '=']);
-    figures.filter_map(|figure| figure.parse::<u64>().ok()).sum()
+    // What it dirtied (hints on young rows) was hit or read before, and is no further block.
+    let figures = buffers.expect("BUFFERS was asked for").split(' ').filter_map(|figure| {
+        let (what, blocks) = figure.split_once('=')?;
+        matches!(what, "hit" | "read").then_some(blocks)
+    });
+    figures.map(|blocks| blocks.parse::<u64>().expect("a number of blocks")).sum()
 }
 
 const OLD_FILE: &str = "WITH RECURSIVE numbers (n) AS (

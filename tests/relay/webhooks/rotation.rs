@@ -5,7 +5,7 @@ use std::fs;
 use attio_relay::http::fake_attio::{Actor, DEAL, Delivery, INES};
 use serde_json::Value;
 
-use super::{exits, folder, id, mode, secret};
+use super::{exits, folder, id, mode, run, secret};
 use crate::{
     commands::program::{Folder, Server},
     support::{app::eventually, fake_attio::TestAttio},
@@ -61,7 +61,8 @@ async fn a_rotation_loses_no_event_and_never_leaves_a_moment_without_a_webhook()
     change(&attio, "before");
     attio.wait_for_messages(1).await;
 
-    exits(0, &commands, &["rotate", "--yes"]);
+    let run = exits(0, &commands, &["rotate", "--yes"]);
+    assert!(run.out.contains("No restart is needed: `serve` reads the file "), "{run}");
     let webhooks = attio.webhooks();
     assert!(webhooks[1]["target_url"].as_str().unwrap().ends_with("/webhooks/attio?v=2"));
     assert_eq!(webhooks[0]["subscriptions"], webhooks[1]["subscriptions"]);
@@ -95,6 +96,37 @@ async fn a_rotation_loses_no_event_and_never_leaves_a_moment_without_a_webhook()
     assert_eq!(fs::read_to_string(one).unwrap(), secret(left));
     exits(0, &commands, &["rotate", "--yes"]);
     assert_eq!(fs::read_to_string(two).unwrap(), secret(&attio.webhooks()[1]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_relay_takes_the_new_secret_over_from_its_file() {
+    let attio = TestAttio::start().await;
+    let relay = Folder::with(&RELAY.replace("one\"", "one\", \"file:FOLDER/two\""));
+    let home = relay.path("").display().to_string();
+    for file in ["one", "two"] {
+        fs::write(relay.path(file), FIRST).unwrap();
+    }
+    let relay = Server::start(relay.replaced("FOLDER/", &home).replaced("FOLDER/", &home));
+    let url = format!("http://{}", relay.public);
+    let secrets = format!("['file:{home}one', 'file:{home}two']");
+    let commands = folder(&attio, &url, &secrets, &["name = 'all'\non = ['*']\nto = ['log']\n"]);
+    attio.add_webhook(&format!("{url}/webhooks/attio"), FIRST, None);
+    exits(0, &commands, &["rotate", "--yes"]);
+    let finished = async || run(&commands, &["rotate", "--finish"]).code == 0;
+    eventually("the relay takes the new secret, unrestarted", finished).await;
+    assert_eq!(fs::read_to_string(relay.folder.path("one")).unwrap(), secret(&attio.webhooks()[0]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_in_the_environment_takes_a_restart_and_the_command_says_so() {
+    let (attio, relay, _) = set_up().await;
+    let url = format!("http://{}", relay.public);
+    let secrets = format!("['file:{}', 'env:SECOND']", relay.folder.path("one").display());
+    let commands = folder(&attio, &url, &secrets, &["name = 'all'\non = ['*']\nto = ['log']\n"])
+        .env("SECOND", FIRST);
+    let run = exits(0, &commands, &["rotate", "--yes", "--replace-secret"]);
+    let says = "Restart `serve` with the new secret in the environment variable SECOND";
+    assert!(run.out.contains(says), "{run}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,8 +7,8 @@ use std::{
 };
 
 use attio_relay::{
-    attio::{client::Client, subscription::Target, watch},
-    config::{self, Outside},
+    attio::{client::Client, watch},
+    config::{self, Config, Outside},
     http::fake_attio::Failure,
     telemetry::Metrics,
 };
@@ -25,12 +25,18 @@ struct Look {
     attio: TestAttio,
     metrics: Arc<Metrics>,
     webhook: String,
+    config: Config,
+    targets: watch::Targets,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Look {
     async fn start() -> Self {
+        Self::every(Duration::from_millis(10)).await
+    }
+
+    async fn every(every: Duration) -> Self {
         let attio = TestAttio::start().await;
         let webhook = attio.add_webhook(HOME, "x", None);
         let toml = format!(
@@ -43,11 +49,9 @@ impl Look {
         let (config, _) = config::parse(&text, "relay.toml", &outside).unwrap();
         let (metrics, stop) = (Arc::new(Metrics::new()), CancellationToken::new());
         let client = Client::new(config.attio.as_ref().unwrap(), Arc::clone(&metrics)).unwrap();
-        let public_url = config.server.public_url.unwrap();
-        let targets = vec![Target::new(&public_url, &config.sources[0])];
-        let every = Duration::from_millis(10);
-        let task = watch::watch(client, targets, every, Arc::clone(&metrics), stop.clone());
-        Self { attio, metrics, webhook, stop, task: tokio::spawn(task) }
+        let (targets, watched) = watch::Targets::new(&config);
+        let task = watch::watch(client, watched, every, Arc::clone(&metrics), stop.clone());
+        Self { attio, metrics, webhook, config, targets, stop, task: tokio::spawn(task) }
     }
 
     async fn shows(&self, status: &str) {
@@ -57,7 +61,11 @@ impl Look {
     }
 
     fn value(&self, status: &str) -> f64 {
-        let labels = [("source", "crm"), ("status", status)];
+        self.value_of("crm", status)
+    }
+
+    fn value_of(&self, source: &str, status: &str) -> f64 {
+        let labels = [("source", source), ("status", status)];
         sum(&self.metrics.render(), "attio_relay_webhook_status", &labels)
     }
 }
@@ -74,6 +82,18 @@ async fn the_metric_follows_what_attio_says_of_the_webhook() {
     look.shows("missing").await;
     look.attio.add_webhook(&format!("{HOME}?v=2"), "x", None);
     look.shows("active").await;
+}
+
+/// Nobody looks a second time but for the change.
+#[tokio::test]
+async fn a_source_that_came_with_a_reload_is_looked_at_at_once_and_one_that_went_is_not_shown() {
+    let look = Look::every(Duration::from_hours(1)).await;
+    look.shows("active").await;
+    let mut source = look.config.sources[0].clone();
+    source.name = "sales".into();
+    look.targets.change(&[source]);
+    eventually("the new one is shown", async || look.value_of("sales", "active") == 1.0).await;
+    assert_eq!(look.value("active"), 0.0);
 }
 
 #[tokio::test]

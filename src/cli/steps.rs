@@ -89,6 +89,15 @@ pub(super) async fn in_steps<T>(
     Ok(End::Done)
 }
 
+/// Does the work unless somebody presses Ctrl-C first: then it is dropped where it is, and `None`.
+/// For work that may be cut off anywhere.
+pub(super) async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        _ = tokio::signal::ctrl_c() => None,
+    }
+}
+
 /// Asks the store again while others are in the way.
 pub(super) async fn patiently<T>(
     mut ask: impl AsyncFnMut() -> Result<T, StoreError>,
