@@ -33,7 +33,7 @@ use crate::{
         watch,
     },
     config::Config,
-    dispatch::{Dispatch, Limits},
+    dispatch::Dispatch,
     enrich::{Enrich, Names},
     http::{
         Door, DoorLimits, Health,

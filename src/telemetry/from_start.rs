@@ -33,6 +33,10 @@ const POSTPONED: [&str; 4] = ["lease", "paused", "stopping", "store"];
 /// Why one can be put off that needs something of Attio.
 const POSTPONED_BY_ATTIO: [&str; 4] = ["attio", "names", "limits", "loop"];
 
+/// Of what rows are removed when they are old; bodies are those of messages that stay.
+const REMOVED: [&str; 7] =
+    ["messages", "bodies", "events", "deliveries", "attempts", "snapshots", "acts"];
+
 impl Metrics {
     /// Shows the series of this configuration; those that are there already stay as they are.
     pub fn show(&self, config: &Config) {
@@ -49,6 +53,9 @@ impl Metrics {
         for event_type in KNOWN_TYPES.into_iter().chain(["other"]) {
             drop(self.events.with([event_type]));
             drop(self.unrouted_events.with([event_type]));
+        }
+        for table in REMOVED {
+            drop(self.removed.with([table]));
         }
         self.show_sources(config);
         self.show_actions(config);
