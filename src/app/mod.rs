@@ -91,7 +91,8 @@ pub enum StartError {
 /// # Errors
 /// What must be mended before the program can run at all.
 pub async fn start(config: Config, stop: Stop) -> Result<Running, StartError> {
-    start_from(config, None, stop).await
+    // Boxed, because whoever waits for it need not be as large as all that is built.
+    Box::pin(start_from(config, None, stop)).await
 }
 
 /// The same, and takes over what changes in the configuration's file, where there is one.

@@ -32,9 +32,9 @@ pub(super) fn run(pattern: Option<Pattern>, once: bool) -> ExitCode {
     // The destination's one 503 would be a warning in the middle of the table.
     let _logs = telemetry::logs::start_at("error");
     super::block_on(async move {
-        let Some(pattern) = pattern else { return Box::pin(demo(Play::General { once })).await };
+        let Some(pattern) = pattern else { return demo(Play::General { once }).await };
         let warehouse = pattern::warehouse::make(pattern).await?;
-        let outcome = Box::pin(demo(Play::Pattern(pattern, warehouse.as_ref()))).await;
+        let outcome = demo(Play::Pattern(pattern, warehouse.as_ref())).await;
         if let Some(warehouse) = warehouse {
             warehouse.remove().await?;
         }
