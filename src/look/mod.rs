@@ -3,8 +3,14 @@
 //! It only reads. Names come from the store too, so that no question needs Attio.
 
 pub mod ask;
+pub mod attio;
+pub mod dead;
+mod lookout;
+pub mod overview;
+pub mod standing;
 mod story;
 
+pub use lookout::Lookout;
 pub use story::{DeliveryStory, EventStory, MessageStory, RouteDecision, Tried};
 
 use std::{

@@ -23,6 +23,7 @@ mod words;
 #[doc(hidden)]
 pub use {postgres::statements as postgres_statements, sqlite::statements as sqlite_statements};
 
+pub(crate) use self::look::{some_time, time};
 pub use self::{
     act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
     activity::{Activity, RouteActivity, SourceActivity, Span},
