@@ -18,6 +18,7 @@ mod postgres;
 mod readers;
 mod reconcile;
 mod sqlite;
+mod tally;
 mod words;
 
 #[doc(hidden)]
@@ -39,6 +40,7 @@ pub use self::{
     pause::{Pause, PauseKind, StandingPause},
     readers::Readers,
     reconcile::{Heard, Origin},
+    tally::{Counted, DeadTally, Fared, MOST_COUNTED, OpenTally, QUARTER, Tally, quarter_of},
 };
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
