@@ -1,10 +1,12 @@
-//! The private door: `/metrics`, health again, and what is kept, as JSON. Never on the public port.
+//! The private door: `/metrics`, health again, and what is kept, as pages and as JSON. Never on the
+//! public port.
 //!
 //! Health and metrics are for anyone who can reach it; everything else goes through `access`.
 
 pub mod access;
 mod answer;
 pub mod api;
+pub mod pages;
 
 use std::sync::Arc;
 
@@ -20,7 +22,12 @@ use axum::{
 };
 
 use self::access::Access;
-use crate::{http::Health, look::Look, reload::Standing, telemetry::Metrics};
+use crate::{
+    http::Health,
+    look::{Look, Lookout},
+    reload::Standing,
+    telemetry::Metrics,
+};
 
 /// The content type of the Prometheus text format, version 0.0.4:
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
@@ -35,8 +42,11 @@ pub fn router(
     access: Access,
     look: Arc<Look>,
 ) -> Router {
+    let lookout = Arc::new(Lookout::new(Arc::clone(&look)));
+    let pages = pages::router(lookout, access.clone(), standing.clone());
     let guarded = api::router(look)
         .layer(from_fn_with_state(access, access::guard))
+        .merge(pages)
         .layer(from_fn(answer::with_headers));
     let more = move || {
         let (generation, fingerprint) = standing.current();

@@ -15,6 +15,12 @@ pub struct Lookout {
 }
 
 impl Lookout {
+    /// Sees what is kept.
+    #[must_use]
+    pub fn new(look: Arc<Look>) -> Self {
+        Self { look }
+    }
+
     /// What is kept, for stories and lists.
     #[must_use]
     pub fn look(&self) -> &Arc<Look> {

@@ -10,6 +10,7 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 /// Something that pages load.
+#[derive(Clone, Copy)]
 pub(super) struct Asset {
     /// Where it is.
     pub(super) path: &'static str,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Page, Pages, Problem, Visit};
 use crate::{
-    look::{DeadGroup, ask},
+    look::{ask, dead::DeadGroup},
     store::{self, AttemptRow, DeliveryRow, Search, State},
 };
 
@@ -41,7 +41,7 @@ impl Pages {
             let example = if is_looked_up { self.example(group.example).await? } else { None };
             groups.push(Group { group: group.clone(), example });
         }
-        let mut actions: Vec<_> = dead.groups.iter().map(|group| &*group.action).collect();
+        let mut actions: Vec<_> = dead.groups.iter().map(|group| group.action.clone()).collect();
         actions.sort_unstable();
         actions.dedup();
         let (total, grouped) = (dead.total, dead.grouped);

@@ -5,7 +5,10 @@
 
 use std::fmt::Write;
 
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, value::ValueKind};
+use minijinja::{
+    Environment, Error, ErrorKind, State, UndefinedBehavior, Value, syntax::SyntaxConfig,
+    value::ValueKind,
+};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{assets, spark};
@@ -32,8 +35,8 @@ pub const TEMPLATES: [(&str, &str); 14] = [
 pub fn engine() -> Environment<'static> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_trim_blocks(true);
-    engine.set_lstrip_blocks(true);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    engine.set_syntax(syntax.expect("the usual signs"));
     engine.add_global("style", assets::STYLE.address());
     engine.add_global("script", assets::SCRIPT.address());
     engine.add_global("icon", assets::ICON.address());
@@ -60,7 +63,7 @@ fn ago(state: &State<'_, '_>, moment: &Value) -> Result<Value, Error> {
     let seconds = (now.unwrap_or(moment) - moment).whole_seconds();
     let text = match (seconds, spoken(seconds.unsigned_abs())) {
         (-1..=1, _) => "just now".to_owned(),
-        (..0, text) => format!("in {text}"),
+        (..-1, text) => format!("in {text}"),
         (_, text) => format!("{text} ago"),
     };
     Ok(element("ago", moment, &text))
@@ -206,7 +209,10 @@ mod tests {
     #[test]
     fn numbers_are_read_at_a_glance() {
         assert_eq!(shown("{{ 1234567|grouped }} {{ 0.4|grouped }}"), "1,234,567 0.4");
-        assert_eq!(shown("{{ 0.99999|percent }} {{ 1|percent }} {{ 0.5|percent }}"), "99.9 % 100 % 50.0 %");
+        assert_eq!(
+            shown("{{ 0.99999|percent }} {{ 1|percent }} {{ 0.5|percent }}"),
+            "99.9 % 100 % 50.0 %"
+        );
         assert_eq!(shown("{{ 1500|took }} {{ 90|lasted }} {{ 2.5|lasted }}"), "2 ms 1 min 2.5 s");
         assert_eq!(shown("{{ 100|size }} {{ 2048|size }}"), "100 bytes 2.0 KiB");
     }

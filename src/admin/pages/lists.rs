@@ -101,7 +101,7 @@ fn listing<T: Serialize>(table: Table, visit: &Visit, listed: &Listed<T>) -> Val
     context! {
         items => Serde(&listed.items),
         older => next.map(|next| visit.with(&[("before", &next)])),
-        searched_back_to => listed.searched_back_to,
+        searched_back_to => listed.searched_back_to.clone(),
         wrong => (),
         ..form(table, visit),
     }

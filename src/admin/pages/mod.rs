@@ -109,9 +109,8 @@ pub(super) fn router(lookout: Arc<Lookout>, access: Access, standing: Standing) 
     let shown = PATHS.into_iter().fold(Router::new(), |router, path| router.route(path, get(page)));
     let guarded = shown.layer(from_fn_with_state(Arc::clone(&pages), guard)).with_state(pages);
     let assets = [assets::STYLE, assets::SCRIPT, assets::ICON].into_iter();
-    assets.fold(guarded, |router, asset| {
-        router.route(asset.path, get(async move || asset.answer()))
-    })
+    assets
+        .fold(guarded, |router, asset| router.route(asset.path, get(async move || asset.answer())))
 }
 
 async fn page(State(pages): State<Arc<Pages>>, visit: Visit) -> Answer {
@@ -120,7 +119,12 @@ async fn page(State(pages): State<Arc<Pages>>, visit: Visit) -> Answer {
 }
 
 /// Lets through what may see things; sends a browser that is nobody yet to the login.
-async fn guard(State(pages): State<Arc<Pages>>, visit: Visit, request: Request, next: Next) -> Answer {
+async fn guard(
+    State(pages): State<Arc<Pages>>,
+    visit: Visit,
+    request: Request,
+    next: Next,
+) -> Answer {
     let denied = match pages.access.may_read(request.headers(), request.uri()) {
         Ok(()) => return next.run(request).await,
         Err(denied) => denied,
@@ -224,9 +228,9 @@ impl Pages {
         context! {
             has_frame => true,
             now => text_of(OffsetDateTime::now_utc()),
-            path => visit.path,
+            section => section(&visit.path),
             here => visit.here(),
-            note => visit.note,
+            note => visit.note.clone(),
             token => self.access.form_token(),
             has_login => self.access.has_token(),
             version => env!("CARGO_PKG_VERSION"),
@@ -237,7 +241,14 @@ impl Pages {
 }
 
 fn bare() -> Value {
-    context! { has_frame => false, now => text_of(OffsetDateTime::now_utc()), note => (), path => "" }
+    context! { has_frame => false, now => text_of(OffsetDateTime::now_utc()), note => () }
+}
+
+/// The page of the menu that an address belongs to.
+fn section(path: &str) -> String {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    let first = if ["messages", "deliveries"].contains(&first) { "events" } else { first };
+    format!("/{first}")
 }
 
 fn html(status: StatusCode, text: String) -> Answer {

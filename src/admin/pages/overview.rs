@@ -3,7 +3,7 @@
 use minijinja::{context, value::Serde};
 
 use super::{Page, Pages, Problem};
-use crate::look::{self, Place};
+use crate::look::overview::{self, Place};
 
 impl Pages {
     pub(super) async fn overview(&self) -> Result<Page, Problem> {
@@ -25,7 +25,7 @@ impl Pages {
 }
 
 /// Where a problem is seen to, and what that is called.
-fn link(problem: &look::Problem) -> minijinja::Value {
+fn link(problem: &overview::Problem) -> minijinja::Value {
     let name = problem.name.as_deref().unwrap_or_default();
     let asked: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
     let (href, label) = match problem.place {

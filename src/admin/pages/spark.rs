@@ -17,7 +17,8 @@ const LEAST: f64 = 2.0;
 pub(super) fn spark(day: &Value) -> Result<Value, Error> {
     let (delivered, failed) = (numbers(day, "delivered")?, numbers(day, "failed")?);
     let most = delivered.iter().chain(&failed).fold(1.0, |most: f64, one| most.max(*one));
-    let up = bars(&delivered, |value| (ABOVE - height(value, most, ABOVE), height(value, most, ABOVE)));
+    let up =
+        bars(&delivered, |value| (ABOVE - height(value, most, ABOVE), height(value, most, ABOVE)));
     let down = bars(&failed, |value| (ABOVE + 1.0, height(value, most, BELOW)));
     let (width, whole) = (delivered.len() * STEP, ABOVE + BELOW + 1.0);
     let (good, bad) = (delivered.iter().sum::<f64>(), failed.iter().sum::<f64>());
@@ -29,7 +30,7 @@ pub(super) fn spark(day: &Value) -> Result<Value, Error> {
 
 fn numbers(day: &Value, name: &str) -> Result<Vec<f64>, Error> {
     let values = day.get_attr(name)?.try_iter()?;
-    values.map(|value| f64::try_from(value?)).collect()
+    values.map(|value| f64::try_from(value)).collect()
 }
 
 fn height(value: f64, most: f64, all: f64) -> f64 {
@@ -41,7 +42,8 @@ fn bars(values: &[f64], place: impl Fn(f64) -> (f64, f64)) -> String {
     let mut path = String::new();
     for (at, value) in values.iter().enumerate().filter(|(_, value)| **value > 0.0) {
         let (left, width, (top, height)) = (at * STEP, STEP - 1, place(*value));
-        write!(path, "M{left} {top:.1}h{width}v{height:.1}h-{width}z").expect("text is always written");
+        write!(path, "M{left} {top:.1}h{width}v{height:.1}h-{width}z")
+            .expect("text is always written");
     }
     path
 }
