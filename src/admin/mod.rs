@@ -22,12 +22,7 @@ use axum::{
 };
 
 use self::access::Access;
-use crate::{
-    http::Health,
-    look::{Look, Lookout},
-    reload::Standing,
-    telemetry::Metrics,
-};
+use crate::{http::Health, look::Lookout, reload::Standing, telemetry::Metrics};
 
 /// The content type of the Prometheus text format, version 0.0.4:
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
@@ -40,11 +35,10 @@ pub fn router(
     standing: Standing,
     metrics: Arc<Metrics>,
     access: Access,
-    look: Arc<Look>,
+    lookout: Arc<Lookout>,
 ) -> Router {
-    let lookout = Arc::new(Lookout::new(Arc::clone(&look)));
-    let pages = pages::router(lookout, access.clone(), standing.clone());
-    let guarded = api::router(look)
+    let pages = pages::router(Arc::clone(&lookout), access.clone(), standing.clone());
+    let guarded = api::router(lookout)
         .layer(from_fn_with_state(access, access::guard))
         .merge(pages)
         .layer(from_fn(answer::with_headers));

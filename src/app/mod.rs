@@ -10,7 +10,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc;
@@ -41,14 +41,14 @@ use crate::{
         tls::{Acceptor, TlsError},
     },
     intake::Intake,
-    look::Look,
+    look::{self, Look, Lookout},
     reconcile::Schedule,
     reload::{self, Origin},
     routing::{self, RouteTable},
     sampling,
     shutdown::Stop,
     store::{Desk, LaneKind, Store, StoreError},
-    telemetry::Metrics,
+    telemetry::{Metrics, Pulse},
 };
 
 /// Calls on the queue's lanes take so long at the most.
@@ -103,8 +103,9 @@ pub async fn start_from(
 ) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new());
     metrics.build_info.with([env!("CARGO_PKG_VERSION")]).set(1.0);
-    let (standing, seen) = reload::first(origin.as_ref(), &metrics);
-    let store = Store::new(&config.store, Uuid::now_v7())?;
+    let (standing, seen) = reload::first(&config, origin.as_ref(), &metrics);
+    let process = Uuid::now_v7();
+    let store = Store::new(&config.store, process)?;
     let serve_lock = store.serve_lock()?;
     let tls = config.server.tls.as_ref().map(Acceptor::new).transpose()?;
     let routes = routing::Shared::new(RouteTable::new(&config.routes));
@@ -149,7 +150,19 @@ pub async fn start_from(
     .with_metrics(Arc::clone(&metrics));
     let look = Arc::new(Look::new(&store, routes.clone()));
     let access = Access::new(&config.server);
-    let private = admin::router(&health, standing.clone(), Arc::clone(&metrics), access, look);
+    let (pulse, webhooks) = (Arc::new(Pulse::new(Instant::now())), watch::Seen::default());
+    let lookout = Lookout::new(look::Parts {
+        look,
+        standing: standing.clone(),
+        limits: Arc::clone(dispatch.limits()),
+        metrics: Arc::clone(&metrics),
+        pulse: Arc::clone(&pulse),
+        client: client.clone(),
+        seen: webhooks.clone(),
+        process,
+    });
+    let lookout = Arc::new(lookout);
+    let private = admin::router(&health, standing.clone(), Arc::clone(&metrics), access, lookout);
     let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?;
     let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
 
@@ -173,12 +186,12 @@ pub async fn start_from(
     let (counts, desk) = dispatch.counts();
     let telling = counts.tell(desk, Arc::clone(&metrics), ends.rest.clone());
     tasks.spawn_prepared("tally", &ends.rest, telling);
-    spawn_attio(&mut tasks, &ends, &config, (client, names), &store, &metrics);
+    spawn_attio(&mut tasks, &ends, &config, (client, names), &store, (&metrics, webhooks));
     let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
     let sampling = sampling::run(
         sample_lane,
         Arc::clone(dispatch.limits()),
-        Arc::clone(&metrics),
+        (Arc::clone(&metrics), pulse),
         ends.rest.clone(),
     );
     tasks.spawn_prepared("sampling", &ends.rest, sampling);
@@ -213,7 +226,7 @@ fn spawn_attio(
     config: &Config,
     (client, names): (Option<Client>, Option<Names>),
     store: &Store,
-    metrics: &Arc<Metrics>,
+    (metrics, seen): (&Arc<Metrics>, watch::Seen),
 ) {
     if let Some(schedule) = Schedule::new(config, client.as_ref(), store, metrics) {
         let run = schedule.run(ends.claims.clone());
@@ -221,8 +234,8 @@ fn spawn_attio(
     }
     if let (Some(client), Some(url)) = (client, &config.server.public_url) {
         let targets = config.sources.iter().map(|source| Target::new(url, source)).collect();
-        let (metrics, end) = (Arc::clone(metrics), ends.rest.clone());
-        tasks.spawn("webhooks", watch::watch(client, targets, watch::EVERY, metrics, end));
+        let (shown, end) = ((Arc::clone(metrics), seen), ends.rest.clone());
+        tasks.spawn("webhooks", watch::watch(client, targets, watch::EVERY, shown, end));
     }
     if let Some(names) = names {
         tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));
