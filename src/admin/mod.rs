@@ -1,10 +1,12 @@
-//! The private door: `/metrics`, health again, and what is kept, as JSON. Never on the public port.
+//! The private door: `/metrics`, health again, and what is kept, as pages and as JSON. Never on the
+//! public port.
 //!
 //! Health and metrics are for anyone who can reach it; everything else goes through `access`.
 
 pub mod access;
 mod answer;
 pub mod api;
+pub mod pages;
 
 use std::sync::Arc;
 
@@ -35,8 +37,10 @@ pub fn router(
     access: Access,
     lookout: Arc<Lookout>,
 ) -> Router {
+    let pages = pages::router(Arc::clone(&lookout), access.clone(), standing.clone());
     let guarded = api::router(lookout)
         .layer(from_fn_with_state(access, access::guard))
+        .merge(pages)
         .layer(from_fn(answer::with_headers));
     let more = move || {
         let (generation, fingerprint) = standing.current();
