@@ -33,7 +33,7 @@ use crate::{
         watch,
     },
     config::Config,
-    dispatch::Dispatch,
+    dispatch::{Dispatch, Limits},
     enrich::{Enrich, Names},
     http::{
         Door, DoorLimits, Health,
