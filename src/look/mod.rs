@@ -5,6 +5,7 @@
 pub mod ask;
 pub mod attio;
 pub mod dead;
+mod fares;
 mod lookout;
 pub mod overview;
 mod problems;
