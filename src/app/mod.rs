@@ -10,7 +10,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::sync::mpsc;
@@ -154,20 +154,12 @@ pub async fn start_from(
     .with_tls(tls.clone())
     .with_draining(Arc::clone(&draining))
     .with_metrics(Arc::clone(&metrics));
-    let look = Arc::new(Look::new(&store, routes.clone()).keeping(config.store.retention));
+    let look = Look::new(&store, routes.clone()).keeping(config.store.retention);
+    let told = (&metrics, client.as_ref());
+    let shown = look::Parts::new(look, standing.clone(), dispatch.limits(), told, process);
+    let lookout = Arc::new(Lookout::new(shown));
+    let (pulse, webhooks) = lookout.fed_by();
     let access = Access::new(&config.server);
-    let (pulse, webhooks) = (Arc::new(Pulse::new(Instant::now())), watch::Seen::default());
-    let lookout = Lookout::new(look::Parts {
-        look,
-        standing: standing.clone(),
-        limits: Arc::clone(dispatch.limits()),
-        metrics: Arc::clone(&metrics),
-        pulse: Arc::clone(&pulse),
-        client: client.clone(),
-        seen: webhooks.clone(),
-        process,
-    });
-    let lookout = Arc::new(lookout);
     let private = admin::router(&health, standing.clone(), Arc::clone(&metrics), access, lookout);
     let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?;
     let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
@@ -202,9 +194,6 @@ pub async fn start_from(
     tasks.spawn_prepared("claim", &ends.claims, claiming);
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
-    let (counts, desk) = dispatch.counts();
-    let telling = counts.tell(desk, Arc::clone(&metrics), ends.rest.clone());
-    tasks.spawn_prepared("tally", &ends.rest, telling);
     spawn_attio(
         &mut tasks,
         &ends,
@@ -213,7 +202,7 @@ pub async fn start_from(
         &store,
         (&metrics, &sights, webhooks),
     );
-    spawn_sampling(&mut tasks, &ends, &store, &dispatch, routes, (&metrics, pulse));
+    spawn_counting(&mut tasks, &ends, &store, &dispatch, routes, (&metrics, pulse));
     let retention = Retention::new(&config.store, &store, &metrics, is_busy, ends.claims.clone());
     tasks.spawn_prepared("retention", &ends.claims, retention.run());
     let (report_unusable, unusable) = mpsc::channel(1);
@@ -259,6 +248,22 @@ fn spawn_alerts(
     tasks.spawn_prepared("alerts", &ends.rest, watch.run(ends.rest.clone()));
 }
 
+/// What is counted and sampled, for the gauges and for whoever looks.
+fn spawn_counting(
+    tasks: &mut Tasks,
+    ends: &Ends,
+    store: &Store,
+    dispatch: &Dispatch,
+    routes: routing::Shared,
+    (metrics, pulse): (&Arc<Metrics>, Arc<Pulse>),
+) {
+    tasks.spawn_prepared("tally", &ends.rest, dispatch.tell_counts(ends.rest.clone()));
+    let lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
+    let (limits, end) = (Arc::clone(dispatch.limits()), ends.rest.clone());
+    let sampling = sampling::run(lane, limits, routes, (Arc::clone(metrics), pulse), end);
+    tasks.spawn_prepared("sampling", &ends.rest, sampling);
+}
+
 /// What is learnt from Attio while serving, where there is access to it.
 fn spawn_attio(
     tasks: &mut Tasks,
@@ -279,21 +284,6 @@ fn spawn_attio(
     if let Some(names) = names {
         tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));
     }
-}
-
-/// The gauges that are sampled.
-fn spawn_sampling(
-    tasks: &mut Tasks,
-    ends: &Ends,
-    store: &Store,
-    dispatch: &Dispatch,
-    routes: routing::Shared,
-    (metrics, pulse): (&Arc<Metrics>, Arc<Pulse>),
-) {
-    let lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
-    let (limits, shown) = (Arc::clone(dispatch.limits()), (Arc::clone(metrics), pulse));
-    let sampling = sampling::run(lane, limits, routes, shown, ends.rest.clone());
-    tasks.spawn_prepared("sampling", &ends.rest, sampling);
 }
 
 async fn bind(

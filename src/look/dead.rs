@@ -3,7 +3,7 @@
 //! Only the newest of them are grouped, so that the answer stays quick however many there are;
 //! how many there are in all is counted.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -93,7 +93,7 @@ fn groups(alike: Vec<DeadTally>) -> Vec<DeadGroup> {
     for group in &mut groups {
         group.routes.sort();
     }
-    groups.sort_by_key(|group| std::cmp::Reverse(group.newest));
+    groups.sort_by_key(|group| Reverse(group.newest));
     groups
 }
 

@@ -46,6 +46,12 @@ async fn letters_of_one_group_are_replayed_together_after_a_question() {
 #[tokio::test]
 async fn routes_and_actions_tell_how_they_stand_and_can_be_paused() {
     let scene = Scene::new().await;
+    scene
+        .app
+        .eventually("what failed is counted", async || {
+            page(&scene.app, "/routes").await.matches("badge bad\">Failing").count() == 4
+        })
+        .await;
     let routes = page(&scene.app, "/routes").await;
     assert_tells(&routes, &["id=\"action-billing\"", "id=\"route-won\"", "Failing", "Running"]);
     assert_tells(&routes, &["Last success", "Succeeded", "1 dead letter<", "Start billing"]);
