@@ -175,9 +175,7 @@ pub async fn start_from(
     tasks.spawn("desk", answering);
     spawn_attio(&mut tasks, &ends, &config, (client, names, watched), &store, &metrics);
     spawn_sampling(&mut tasks, &ends, &store, &dispatch, routes, &metrics);
-    let removing =
-        Retention::new(&config.store, &store, &metrics, is_busy, ends.claims.clone()).run();
-    tasks.spawn_prepared("retention", &ends.claims, removing);
+    spawn_retention(&mut tasks, &ends, &config, is_busy, &store, &metrics);
     let (report_unusable, unusable) = mpsc::channel(1);
     let soon = stop.soon.clone();
     let preparing =
@@ -237,6 +235,20 @@ fn spawn_sampling(
     let (limits, metrics) = (Arc::clone(dispatch.limits()), Arc::clone(metrics));
     let sampling = sampling::run(lane, limits, routes, metrics, ends.rest.clone());
     tasks.spawn_prepared("sampling", &ends.rest, sampling);
+}
+
+/// What removes what is old.
+fn spawn_retention(
+    tasks: &mut Tasks,
+    ends: &Ends,
+    config: &Config,
+    is_busy: impl Fn() -> bool + Send + Sync + 'static,
+    store: &Store,
+    metrics: &Arc<Metrics>,
+) {
+    let end = ends.claims.clone();
+    let retention = Retention::new(&config.store, store, metrics, is_busy, end);
+    tasks.spawn_prepared("retention", &ends.claims, retention.run());
 }
 
 async fn bind(
