@@ -35,7 +35,7 @@ async fn a_replica_that_dies_takes_neither_start_nor_end_with_it() {
         tokio::time::sleep(std::time::Duration::from_millis(400 * round)).await;
         let next = TestApp::start(&db, &toml).await;
         std::mem::replace(&mut one, next).stop_at_once().await;
-        let begun = vec!["started", "ended"].repeat(usize::try_from(round).unwrap());
+        let begun = ["started", "ended"].repeat(usize::try_from(round).unwrap());
         super::until_told(&sink, "gone", "action/billing", &[&begun[..], &["started"]].concat())
             .await;
         db.run("DELETE FROM pauses").await.unwrap();

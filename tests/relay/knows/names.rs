@@ -267,10 +267,14 @@ async fn what_asks_for_an_object_that_is_not_there_is_held_and_says_so(world: Wo
 
 #[tokio::test]
 async fn what_asks_for_an_object_that_is_not_there_is_held_and_says_so_on_postgres() {
-    what_asks_for_an_object_that_is_not_there_is_held_and_says_so(World::postgres().await).await;
+    Box::pin(what_asks_for_an_object_that_is_not_there_is_held_and_says_so(
+        World::postgres().await,
+    ))
+    .await;
 }
 
 #[tokio::test]
 async fn what_asks_for_an_object_that_is_not_there_is_held_and_says_so_on_sqlite() {
-    what_asks_for_an_object_that_is_not_there_is_held_and_says_so(World::sqlite().await).await;
+    Box::pin(what_asks_for_an_object_that_is_not_there_is_held_and_says_so(World::sqlite().await))
+        .await;
 }
