@@ -10,6 +10,9 @@ use crate::store::first_id_at;
 /// Acts are what is asked for when somebody wants to know who did that: a year at least.
 const ACTS_KEPT: Duration = Duration::from_hours(365 * 24);
 
+/// The inventory counts the deliveries of 30 days.
+const TALLIES_KEPT: Duration = Duration::from_hours(31 * 24);
+
 /// An event is looked at so much later than it could go, that what was delivered at once or after
 /// the first few retries has ended long enough by then. What took longer is looked at the next day.
 const MARGIN: Duration = Duration::from_hours(1);
@@ -27,6 +30,8 @@ pub(super) struct Due {
     pub messages: Uuid,
     /// Acts.
     pub acts: Uuid,
+    /// Tallies before that.
+    pub tallies: OffsetDateTime,
 }
 
 impl Due {
@@ -43,6 +48,7 @@ impl Due {
             bodies: (dedup_window > events_gone).then(|| before(events_gone)),
             messages: before(dedup_window.max(events_gone)),
             acts: before(retention.max(ACTS_KEPT)),
+            tallies: now - retention.max(TALLIES_KEPT),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Halt, Retention, due::Due, whole};
@@ -36,7 +37,8 @@ impl Retention {
             while self.walk_bodies(before).await? {}
         }
         while self.walk_messages(due.messages).await? {}
-        self.walk_acts(due.acts).await
+        self.walk_acts(due.acts).await?;
+        self.walk_tallies(due.tallies).await
     }
 
     async fn walk_events(&mut self, due: &Due) -> Result<bool, Halt> {
@@ -103,16 +105,25 @@ impl Retention {
     }
 
     async fn walk_acts(&mut self, before: Uuid) -> Result<(), Halt> {
-        loop {
-            let began = std::time::Instant::now();
-            let (asked, removed) =
-                (self.pace.batch(), self.write.remove_acts(before, self.pace.batch()).await?);
+        while {
+            let (began, batch) = (std::time::Instant::now(), self.pace.batch());
+            let removed = self.write.remove_acts(before, batch).await?;
             self.count("acts", removed);
             self.rest_after(began).await?;
-            if removed < asked as u64 {
-                return Ok(());
-            }
-        }
+            removed == batch as u64
+        } {}
+        Ok(())
+    }
+
+    async fn walk_tallies(&mut self, before: OffsetDateTime) -> Result<(), Halt> {
+        while {
+            let (began, batch) = (std::time::Instant::now(), self.pace.batch());
+            let removed = self.write.remove_tallies(before, batch).await?;
+            self.count("tallies", removed);
+            self.rest_after(began).await?;
+            removed == batch as u64
+        } {}
+        Ok(())
     }
 
     /// The messages that have no events: none of their own moment, and none of their release's.

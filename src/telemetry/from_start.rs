@@ -34,8 +34,8 @@ const POSTPONED: [&str; 4] = ["lease", "paused", "stopping", "store"];
 const POSTPONED_BY_ATTIO: [&str; 4] = ["attio", "names", "limits", "loop"];
 
 /// Of what rows are removed when they are old; bodies are those of messages that stay.
-const REMOVED: [&str; 7] =
-    ["messages", "bodies", "events", "deliveries", "attempts", "snapshots", "acts"];
+const REMOVED: [&str; 8] =
+    ["messages", "bodies", "events", "deliveries", "attempts", "snapshots", "acts", "tallies"];
 
 impl Metrics {
     /// Shows the series of this configuration; those that are there already stay as they are.

@@ -14,7 +14,7 @@ use super::{
 use crate::support::{
     age::{age, older},
     app::sum,
-    database::TestDatabase,
+    database::{Engine, TestDatabase},
 };
 
 on_both_engines![
@@ -23,6 +23,7 @@ on_both_engines![
     messages_without_events_go_and_those_that_are_kept_aside_too,
     a_released_message_stays_as_long_as_its_events,
     who_did_what_is_known_for_a_year,
+    what_became_of_deliveries_is_counted_for_a_month,
 ];
 
 async fn a_body_goes_and_its_key_stays_where_keys_are_remembered_for_longer(db: &TestDatabase) {
@@ -112,4 +113,18 @@ async fn who_did_what_is_known_for_a_year(db: &TestDatabase) {
     age(db, 66).await;
     sweep(db, 5, 5).await;
     assert_eq!(db.all_texts("SELECT what FROM acts").await, ["resume"]);
+}
+
+async fn what_became_of_deliveries_is_counted_for_a_month(db: &TestDatabase) {
+    db.store().await;
+    for days in [30, 32] {
+        let bucket = match db.engine {
+            Engine::Postgres => format!("now() - interval '{days} days'"),
+            Engine::Sqlite => format!("(unixepoch() - {days} * 86400) * 1000000"),
+        };
+        let tally = format!("INSERT INTO tallies VALUES ({bucket}, 'r', 'a', 'dead', {days})");
+        db.run(&tally).await.unwrap();
+    }
+    sweep(db, 5, 5).await;
+    assert_eq!(db.number("SELECT max(count) FROM tallies").await, 30);
 }
