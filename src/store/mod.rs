@@ -5,6 +5,7 @@
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
 mod act;
+mod acts;
 mod activity;
 mod deliveries;
 mod desk;
@@ -25,6 +26,7 @@ pub use {postgres::statements as postgres_statements, sqlite::statements as sqli
 
 pub use self::{
     act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
+    acts::ActRow,
     activity::{Activity, RouteActivity, SourceActivity, Span},
     deliveries::StoredDelivery,
     desk::Desk,

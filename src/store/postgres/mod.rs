@@ -4,6 +4,7 @@
 //! The database's clock rules leases and due times.
 
 mod act;
+mod acts;
 mod activity;
 mod connection;
 mod deliveries;

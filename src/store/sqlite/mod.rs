@@ -4,6 +4,7 @@
 //! lanes take turns with it. SQLite's clock, in milliseconds, rules leases and due times.
 
 mod act;
+mod acts;
 mod activity;
 mod connection;
 mod deliveries;
