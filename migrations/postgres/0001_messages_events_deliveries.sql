@@ -257,6 +257,43 @@ COMMENT ON COLUMN turns.task IS 'What is to be done, such as reconcile.';
 COMMENT ON COLUMN turns.due_at IS 'Whoever comes first may begin from then on: when the next turn starts, and when one that was begun and not ended is free again.';
 COMMENT ON COLUMN turns.owner IS 'The process that is at it; null between two turns.';
 
+CREATE DOMAIN tally_result AS text
+    CHECK (VALUE IN ('succeeded', 'failed', 'skipped', 'dead', 'discarded'));
+
+CREATE TABLE tallies (
+    bucket timestamptz  NOT NULL,
+    route  text         NOT NULL,
+    action text         NOT NULL,
+    result tally_result NOT NULL,
+    count  bigint       NOT NULL CHECK (count > 0),
+    PRIMARY KEY (bucket, route, action, result)
+);
+
+COMMENT ON TABLE tallies IS 'What became of deliveries, counted by quarters of an hour. Processes add what they have counted every few seconds; what one had counted and not yet added when it was killed is missing.';
+COMMENT ON COLUMN tallies.bucket IS 'When the quarter of an hour began.';
+COMMENT ON COLUMN tallies.route IS 'deliveries.route.';
+COMMENT ON COLUMN tallies.action IS 'deliveries.action.';
+COMMENT ON COLUMN tallies.result IS 'succeeded, skipped, dead or discarded: deliveries that ended so; failed: attempts that are made again.';
+COMMENT ON COLUMN tallies.count IS 'How many.';
+
+CREATE TABLE standings (
+    route         text NOT NULL,
+    action        text NOT NULL,
+    last_success  timestamptz,
+    last_failure  timestamptz,
+    last_error    text,
+    failing_since timestamptz,
+    PRIMARY KEY (route, action)
+);
+
+COMMENT ON TABLE standings IS 'How the deliveries of each route to each action fared last.';
+COMMENT ON COLUMN standings.route IS 'deliveries.route.';
+COMMENT ON COLUMN standings.action IS 'deliveries.action.';
+COMMENT ON COLUMN standings.last_success IS 'When one succeeded last.';
+COMMENT ON COLUMN standings.last_failure IS 'When an attempt failed, or one died, last.';
+COMMENT ON COLUMN standings.last_error IS 'What went wrong then; known secrets masked.';
+COMMENT ON COLUMN standings.failing_since IS 'The first failure after the last success; null when nothing failed since.';
+
 -- What the statements of the hot paths take: one array of rows each. An array for each column would
 -- cost a function call and a buffer for each, about a third of a statement for one message.
 

@@ -150,3 +150,25 @@ CREATE TABLE turns (
     due_at INTEGER NOT NULL, -- Whoever comes first may begin from then on: when the next turn starts, and when one that was begun and not ended is free again.
     owner  TEXT -- The process that is at it; null between two turns.
 ) STRICT;
+
+-- What became of deliveries, counted by quarters of an hour. Processes add what they have counted every few seconds; what one had counted and not yet added when it was killed is missing.
+CREATE TABLE tallies (
+    bucket INTEGER NOT NULL, -- When the quarter of an hour began.
+    route  TEXT    NOT NULL, -- deliveries.route.
+    action TEXT    NOT NULL, -- deliveries.action.
+    result TEXT    NOT NULL -- succeeded, skipped, dead or discarded: deliveries that ended so; failed: attempts that are made again.
+           CHECK (result IN ('succeeded', 'failed', 'skipped', 'dead', 'discarded')),
+    count  INTEGER NOT NULL CHECK (count > 0), -- How many.
+    PRIMARY KEY (bucket, route, action, result)
+) STRICT, WITHOUT ROWID;
+
+-- How the deliveries of each route to each action fared last.
+CREATE TABLE standings (
+    route         TEXT NOT NULL, -- deliveries.route.
+    action        TEXT NOT NULL, -- deliveries.action.
+    last_success  INTEGER, -- When one succeeded last.
+    last_failure  INTEGER, -- When an attempt failed, or one died, last.
+    last_error    TEXT, -- What went wrong then; known secrets masked.
+    failing_since INTEGER, -- The first failure after the last success; null when nothing failed since.
+    PRIMARY KEY (route, action)
+) STRICT, WITHOUT ROWID;

@@ -170,6 +170,9 @@ pub async fn start_from(
     tasks.spawn_prepared("claim", &ends.claims, claiming);
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
+    let (counts, desk) = dispatch.counts();
+    let telling = counts.tell(desk, Arc::clone(&metrics), ends.rest.clone());
+    tasks.spawn_prepared("tally", &ends.rest, telling);
     spawn_attio(&mut tasks, &ends, &config, (client, names), &store, &metrics);
     let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
     let sampling = sampling::run(

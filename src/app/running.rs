@@ -142,6 +142,7 @@ impl Parts {
             warn!("the last outcomes could not be written; their leases will run out");
         }
         self.ends.rest.cancel();
+        self.tasks.wait_for("tally", WRITING_PATIENCE).await;
         self.tasks.wait_for("private listener", WRITING_PATIENCE).await;
         drop(self.serve_lock);
         info!("stopped");

@@ -14,6 +14,7 @@ mod pausing;
 mod ready;
 pub mod retry;
 mod roster;
+mod tally;
 mod telling;
 mod together;
 
@@ -32,6 +33,7 @@ use tracing::warn;
 
 pub use limits::{Limits, Slot};
 pub use roster::Built;
+pub use tally::Counts;
 
 use crate::{
     action::TemplateProblem,
@@ -64,6 +66,7 @@ struct Shared {
     reports: mpsc::Sender<Report>,
     attempts: TaskTracker,
     cut_off: CancellationToken,
+    counts: Counts,
     metrics: Arc<Metrics>,
 }
 
@@ -100,7 +103,7 @@ impl Dispatch {
         let limits = Limits::new(config.worker.concurrency);
         let roster = Roster::new(built, &config.actions, &limits);
         let (reports, inbox) = mpsc::channel(OUTCOME_QUEUE);
-        let outcomes = outcome::Standing::default();
+        let (outcomes, counts) = (outcome::Standing::default(), Counts::default());
         let shared = Arc::new(Shared {
             limits: Arc::clone(&limits),
             roster: ArcSwap::from_pointee(roster),
@@ -111,11 +114,12 @@ impl Dispatch {
             reports,
             attempts: TaskTracker::new(),
             cut_off: CancellationToken::new(),
+            counts: counts.clone(),
             metrics: Arc::clone(&metrics),
         });
         let dispatch = Self(shared);
         let claim = claim::Claiming::new(dispatch.clone(), claim_lane, outcomes.clone());
-        let outcome = outcome::Writing::new(inbox, outcome_lane, outcomes, limits, metrics);
+        let outcome = outcome::Writing::new(inbox, outcome_lane, outcomes, limits, counts, metrics);
         Ok((dispatch, Loops { claim, outcome }))
     }
 
@@ -190,6 +194,12 @@ impl Dispatch {
             self.0.cut_off.cancel();
             self.0.attempts.wait().await;
         }
+    }
+
+    /// What became of deliveries, as far as it is counted here, and the desk that it is told at.
+    #[must_use]
+    pub fn counts(&self) -> (Counts, Desk) {
+        (self.0.counts.clone(), self.0.desk.clone())
     }
 
     /// What may run at once, for the gauges.

@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
+use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
-use super::Limits;
+use super::{Limits, tally::Counts};
 use crate::{
     name::{ActionName, RouteName},
     store::{Lane, Outcome, StoreError, Verdict},
@@ -68,6 +69,7 @@ pub(super) struct Writing {
     lane: Lane,
     standing: Standing,
     limits: Arc<Limits>,
+    counts: Counts,
     metrics: Arc<Metrics>,
 }
 
@@ -77,9 +79,10 @@ impl Writing {
         lane: Lane,
         standing: Standing,
         limits: Arc<Limits>,
+        counts: Counts,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { inbox, lane, standing, limits, metrics }
+        Self { inbox, lane, standing, limits, counts, metrics }
     }
 
     /// Writes until every sender is gone and all is written.
@@ -138,12 +141,14 @@ impl Writing {
     fn account(&self, outcomes: &[Outcome], origins: &[Origin], written: &[uuid::Uuid]) {
         let written: std::collections::HashSet<_> = written.iter().collect();
         let mut woken: Vec<usize> = Vec::new();
+        let now = OffsetDateTime::now_utc();
         for (outcome, Origin { route, action, gate }) in outcomes.iter().zip(origins) {
             if !written.contains(&outcome.id) {
                 self.metrics.leases_lost.with([]).increment(1);
                 warn!(delivery_id = %outcome.id, %action, "a lease was lost: the outcome came too late and was not written");
                 continue;
             }
+            self.counts.count((route, action), outcome, now);
             if outcome.verdict.ends() {
                 let result = outcome.verdict.state();
                 self.metrics

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tracing::{info, warn};
 
 use super::{
@@ -96,4 +97,6 @@ async fn merge(
 fn count_merged(shared: &Shared, claimed: &Claimed, ended: u64) {
     let labels = [claimed.route.as_str(), claimed.action.as_str(), "skipped"];
     shared.metrics.deliveries.with(labels).increment(ended);
+    let now = OffsetDateTime::now_utc();
+    shared.counts.merged((&claimed.route, &claimed.action), ended, now);
 }

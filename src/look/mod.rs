@@ -4,8 +4,14 @@
 
 mod acts;
 pub mod ask;
+pub mod attio;
+pub mod dead;
+mod lookout;
+pub mod overview;
+pub mod standing;
 mod story;
 
+pub use lookout::Lookout;
 pub use story::{DeliveryStory, EventStory, MessageStory, RouteDecision, Tried};
 
 use std::{

@@ -1,24 +1,23 @@
 //! What became of messages and deliveries of late, for whoever looks after them.
 //!
-//! Ids of messages and deliveries start with the moment they were made at, so a time is a range of
-//! the primary key and needs no index of its own, which the way in would have to pay for. The
-//! price: every row of the time is read, two seconds for a million of each table, by a connection
-//! that blocks nobody.
+//! Deliveries are counted as they end (see `store::tally`). Messages are not: their ids start with
+//! the moment they were made at, so a time is a range of the primary key and needs no index of its
+//! own, which the way in would have to pay for. The price: every message of the time is read, less
+//! than a second for a million, by a connection that blocks nobody.
 
 use std::{cmp::max, collections::BTreeMap};
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Lane, StoreError};
+use super::{Counted, Fared, Lane, OpenTally, StoreError, quarter_of, tally::Summed};
 
 /// From when on what is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// What arrived before is not looked at, but for what is open.
+    /// Messages that arrived before are not looked at.
     pub oldest: OffsetDateTime,
-    /// What arrived before is not counted, but may be the last that succeeded or failed. Not before
-    /// `oldest`.
+    /// What arrived or ended before is not counted, but may be the last. Not before `oldest`.
     pub counted_since: OffsetDateTime,
 }
 
@@ -89,10 +88,51 @@ impl Lane {
     /// # Errors
     /// Any [`StoreError`].
     pub async fn activity(&mut self, span: Span) -> Result<Activity, StoreError> {
+        let summed = self.summed(quarter_of(span.counted_since)).await?;
+        let ended = summed.into_iter().map(RouteActivity::from);
+        let fared = self.fared().await?.into_iter().map(RouteActivity::from);
+        let open = self.open_tallies(usize::MAX).await?.into_iter().map(RouteActivity::from);
+        let deliveries = joined(ended.chain(fared).chain(open));
+        Ok(Activity { sources: self.received(span).await?, deliveries })
+    }
+
+    async fn received(&mut self, span: Span) -> Result<Vec<SourceActivity>, StoreError> {
         match self {
-            Self::Postgres(lane) => lane.activity(span).await,
-            Self::Sqlite(lane) => lane.activity(span).await,
+            Self::Postgres(lane) => lane.received(span).await,
+            Self::Sqlite(lane) => lane.received(span).await,
         }
+    }
+}
+
+impl From<Summed> for RouteActivity {
+    fn from(of: Summed) -> Self {
+        let mut one = Self { route: of.route, action: of.action, ..Self::default() };
+        match of.result {
+            Counted::Succeeded => one.succeeded = of.count,
+            Counted::Skipped => one.skipped = of.count,
+            Counted::Dead => one.dead = of.count,
+            Counted::Discarded => one.discarded = of.count,
+            Counted::Failed => {}
+        }
+        one
+    }
+}
+
+impl From<Fared> for RouteActivity {
+    fn from(of: Fared) -> Self {
+        Self {
+            route: of.route,
+            action: of.action,
+            last_success: of.last_success,
+            last_failure: of.last_failure,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<OpenTally> for RouteActivity {
+    fn from(of: OpenTally) -> Self {
+        Self { route: of.route, action: of.action, open: of.count, ..Self::default() }
     }
 }
 
@@ -103,7 +143,7 @@ pub(super) fn first_id(moment: OffsetDateTime) -> Uuid {
 }
 
 /// The answers that are asked for apart, as one row for each route and action.
-pub(super) fn joined(answers: impl IntoIterator<Item = RouteActivity>) -> Vec<RouteActivity> {
+fn joined(answers: impl IntoIterator<Item = RouteActivity>) -> Vec<RouteActivity> {
     let mut joined = BTreeMap::<(String, String), RouteActivity>::new();
     for one in answers {
         let key = (one.route.clone(), one.action.clone());

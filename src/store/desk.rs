@@ -7,7 +7,7 @@ use std::{collections::HashSet, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{Act, Lane, Merged, Pause, Snapshot, StoreError, StoredCatalog};
+use super::{Act, Fared, Lane, Merged, Pause, Snapshot, StoreError, StoredCatalog, Tally};
 
 /// Questions that may wait; beyond, attempts wait to ask.
 const QUEUE: usize = 256;
@@ -26,6 +26,7 @@ enum Question {
     Catalog(Answer<Option<StoredCatalog>>),
     KeepCatalog(Box<StoredCatalog>, Answer<bool>),
     Pause(Pause, Act, Answer<bool>),
+    Tallies(Vec<Tally>, Vec<Fared>, Answer<()>),
 }
 
 impl Desk {
@@ -89,6 +90,18 @@ impl Desk {
         self.ask(|answer| Question::Pause(pause, act, answer)).await
     }
 
+    /// Adds what was counted; see [`Lane::add_tallies`].
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn add_tallies(
+        &self,
+        tallies: Vec<Tally>,
+        fared: Vec<Fared>,
+    ) -> Result<(), StoreError> {
+        self.ask(|answer| Question::Tallies(tallies, fared, answer)).await
+    }
+
     async fn ask<T>(&self, question: impl FnOnce(Answer<T>) -> Question) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let closed = || StoreError::Away("the program stops".into());
@@ -114,6 +127,9 @@ async fn answer(mut lane: Lane, mut questions: mpsc::Receiver<Question>) {
                 }
                 Question::Pause(pause, act, answer) => {
                     tell(answer, lane.pause(&pause, &act).await);
+                }
+                Question::Tallies(tallies, fared, answer) => {
+                    tell(answer, lane.add_tallies(&tallies, &fared).await);
                 }
             }
         }

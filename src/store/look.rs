@@ -12,6 +12,7 @@
 mod filter;
 mod rows;
 
+pub(crate) use self::rows::{some_time, time};
 pub use self::{
     filter::{MessageStatus, Page, Range, Search, State},
     rows::{AttemptRow, DeliveryRow, EventRow, MessageRow, Subject, text_of},

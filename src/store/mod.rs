@@ -19,11 +19,13 @@ mod postgres;
 mod readers;
 mod reconcile;
 mod sqlite;
+mod tally;
 mod words;
 
 #[doc(hidden)]
 pub use {postgres::statements as postgres_statements, sqlite::statements as sqlite_statements};
 
+pub(crate) use self::look::{some_time, time};
 pub use self::{
     act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
     acts::ActRow,
@@ -40,6 +42,7 @@ pub use self::{
     pause::{Pause, PauseKind, StandingPause},
     readers::Readers,
     reconcile::{Heard, Origin},
+    tally::{Counted, DeadTally, Fared, MOST_COUNTED, OpenTally, QUARTER, Tally, quarter_of},
 };
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};

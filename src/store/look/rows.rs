@@ -151,12 +151,17 @@ pub fn text_of(moment: OffsetDateTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
-fn time<S: Serializer>(moment: &OffsetDateTime, out: S) -> Result<S::Ok, S::Error> {
+/// [`text_of`] for serde.
+pub(crate) fn time<S: Serializer>(moment: &OffsetDateTime, out: S) -> Result<S::Ok, S::Error> {
     out.serialize_str(&text_of(*moment))
 }
 
+/// [`text_of`] for serde, where there may be none.
 #[expect(clippy::ref_option, reason = "serde passes fields by reference")]
-fn some_time<S: Serializer>(moment: &Option<OffsetDateTime>, out: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn some_time<S: Serializer>(
+    moment: &Option<OffsetDateTime>,
+    out: S,
+) -> Result<S::Ok, S::Error> {
     moment.map(text_of).serialize(out)
 }
 

@@ -6,7 +6,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{Lane, queue, record};
+use super::{Lane, queue, record, tally};
 use crate::store::{
     Act, DeliveryState, NewMessage, ReplayMode, Replayed, StoreError, StoredMessage,
     act::{Ended, Ending, NewReplay, count_keys, freed, replays},
@@ -55,7 +55,8 @@ FROM (
     ORDER BY id FOR UPDATE
 ) o
 WHERE d.id = o.id
-RETURNING d.order_key, o.state = 'open' AS was_open, o.held IS NOT DISTINCT FROM 'order' AS was_behind";
+RETURNING d.route, d.action, d.order_key, o.state = 'open' AS was_open,
+          o.held IS NOT DISTINCT FROM 'order' AS was_behind";
 
 const COUNT_ENDED: &str = "-- store::postgres::discard count_ended
 UPDATE order_keys o SET pending = o.pending - e.count
@@ -212,15 +213,17 @@ async fn discard(
 ) -> Result<u64, sqlx::Error> {
     let mut tx = db.begin().await?;
     sqlx::query(LOCK_KEYS).bind(ids).execute(&mut *tx).await?;
-    let endings: Vec<Ending> = sqlx::query(DISCARD)
+    let ended: Vec<((String, String), Ending)> = sqlx::query(DISCARD)
         .bind(ids)
         .bind(reason)
         .try_map(|row: PgRow| {
             let (was_open, was_behind) = (row.try_get("was_open")?, row.try_get("was_behind")?);
-            Ok(Ending { order_key: row.try_get("order_key")?, was_open, was_behind })
+            let ending = Ending { order_key: row.try_get("order_key")?, was_open, was_behind };
+            Ok(((row.try_get("route")?, row.try_get("action")?), ending))
         })
         .fetch_all(&mut *tx)
         .await?;
+    let (of, endings): (Vec<_>, Vec<Ending>) = ended.into_iter().unzip();
     let (counts, heads) = freed(&endings);
     if !counts.is_empty() {
         let keys: Vec<&[u8]> = counts.keys().map(Vec::as_slice).collect();
@@ -236,6 +239,7 @@ async fn discard(
             .await?;
         queue::forget_idle_keys(&mut tx, &keys).await?;
     }
+    tally::discarded(&mut tx, &of).await?;
     let changed = endings.len() as u64;
     note(&mut tx, act, changed).await?;
     tx.commit().await?;

@@ -18,6 +18,7 @@ mod record;
 mod row;
 mod select;
 mod setup;
+mod tally;
 
 use std::time::Duration;
 
@@ -38,9 +39,11 @@ pub mod statements {
     pub const RELEASE_NEXT: &str = super::queue::RELEASE_NEXT;
     pub const HOLD: &str = super::pause::HOLD;
     pub const LET_GO: &str = super::pause::LET_GO;
+    pub const ADD_TALLIES: &str = super::tally::ADD;
+    pub const TALLIES: [&str; 5] = super::tally::STATEMENTS;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const LOOK: [&str; 17] = super::look::statements::ALL;
-    pub const ACTIVITY: [(&str, usize); 4] = super::activity::STATEMENTS;
+    pub const RECEIVED: &str = super::activity::RECEIVED;
 
     /// What the lanes that run them have set.
     pub fn settings() -> impl Iterator<Item = (&'static str, &'static str)> {

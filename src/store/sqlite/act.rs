@@ -9,7 +9,7 @@ use uuid::{Uuid, fmt::Hyphenated};
 use super::{
     Lane, outcome,
     queue::{json, moment},
-    record,
+    record, tally,
 };
 use crate::store::{
     Act, DeliveryState, NewMessage, ReplayMode, Replayed, StoreError, StoredMessage,
@@ -34,7 +34,7 @@ ON CONFLICT (key) DO UPDATE SET pending = k.pending + excluded.pending
 RETURNING pending";
 
 const TO_DISCARD: &str = "-- store::sqlite::discard which
-SELECT seq, order_key, state = 'open' AS was_open, held IS 'order' AS was_behind
+SELECT seq, route, action, order_key, state = 'open' AS was_open, held IS 'order' AS was_behind
 FROM deliveries
 WHERE id IN (SELECT value FROM jsonb_each(?1))
       AND (ended_at IS NULL OR (state = 'dead' AND replayed_by IS NULL))";
@@ -196,19 +196,21 @@ async fn discard(
     reason: &str,
     act: &Act,
 ) -> Result<u64, sqlx::Error> {
-    let which: Vec<(i64, Ending)> = sqlx::query(TO_DISCARD)
+    let which: Vec<(i64, ((String, String), Ending))> = sqlx::query(TO_DISCARD)
         .bind(json(ids)?)
         .try_map(|row: SqliteRow| {
             let (was_open, was_behind) = (row.try_get("was_open")?, row.try_get("was_behind")?);
             let ending = Ending { order_key: row.try_get("order_key")?, was_open, was_behind };
-            Ok((row.try_get("seq")?, ending))
+            Ok((row.try_get("seq")?, ((row.try_get("route")?, row.try_get("action")?), ending)))
         })
         .fetch_all(&mut *db)
         .await?;
-    let (rows, endings): (Vec<i64>, Vec<Ending>) = which.into_iter().unzip();
+    let (rows, ended): (Vec<i64>, Vec<_>) = which.into_iter().unzip();
+    let (of, endings): (Vec<_>, Vec<Ending>) = ended.into_iter().unzip();
     sqlx::query(DISCARD).bind(json(&rows)?).bind(reason).bind(now).execute(&mut *db).await?;
     let (counts, heads) = freed(&endings);
     outcome::free_keys(db, now, &counts, &heads).await?;
+    tally::discarded(db, now, &of).await?;
     let changed = endings.len() as u64;
     note(db, now, act, changed).await?;
     Ok(changed)

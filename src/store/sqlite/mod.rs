@@ -18,6 +18,7 @@ mod reconcile;
 mod record;
 mod select;
 mod setup;
+mod tally;
 
 use std::{path::Path, sync::Arc};
 
@@ -38,9 +39,10 @@ pub mod statements {
     pub const HOLD: &str = super::pause::HOLD;
     pub const RESUMED: &str = super::pause::RESUMED;
     pub const LET_GO: &str = super::pause::LET_GO;
+    pub const TALLIES: [&str; 5] = super::tally::STATEMENTS;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const LOOK: [&str; 17] = super::look::statements::ALL;
-    pub const ACTIVITY: [&str; 4] = super::activity::STATEMENTS;
+    pub const RECEIVED: &str = super::activity::RECEIVED;
 }
 
 /// A SQLite file.

@@ -37,7 +37,7 @@ fn maybe_at(row: &PgRow, column: &str) -> Result<Option<OffsetDateTime>, sqlx::E
 }
 
 impl Lane {
-    async fn look<T>(
+    pub(super) async fn look<T>(
         &mut self,
         call: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, StoreError> {

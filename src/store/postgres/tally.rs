@@ -1,0 +1,221 @@
+//! What became of deliveries, counted: see `store::tally`.
+
+use sqlx::{
+    Row,
+    postgres::{PgConnection, PgRow},
+};
+use time::OffsetDateTime;
+
+use super::Lane;
+use crate::store::{
+    Counted, DeadTally, Fared, OpenTally, StoreError, Tally, count, tally::Summed, unsigned,
+};
+
+/// In the order of their keys: two processes that add to the same rows take turns.
+pub(super) const ADD: &str = "-- store::postgres::add_tallies
+WITH counted AS (
+    INSERT INTO tallies AS t (bucket, route, action, result, count)
+    SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::int8[])
+                  AS n (bucket, route, action, result, count)
+    ORDER BY n.bucket, n.route, n.action, n.result
+    ON CONFLICT (bucket, route, action, result) DO UPDATE SET count = t.count + EXCLUDED.count
+)
+INSERT INTO standings AS s (route, action, last_success, last_failure, last_error, failing_since)
+SELECT * FROM unnest($6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::text[],
+                     $11::timestamptz[])
+              AS n (route, action, last_success, last_failure, last_error, failing_since)
+ORDER BY n.route, n.action
+ON CONFLICT (route, action) DO UPDATE
+SET last_success = greatest(s.last_success, EXCLUDED.last_success),
+    last_failure = greatest(s.last_failure, EXCLUDED.last_failure),
+    last_error = CASE WHEN EXCLUDED.last_failure IS NULL OR EXCLUDED.last_failure < s.last_failure
+                      THEN s.last_error ELSE EXCLUDED.last_error END,
+    failing_since = CASE
+        WHEN greatest(s.last_failure, EXCLUDED.last_failure)
+             > coalesce(greatest(s.last_success, EXCLUDED.last_success), '-infinity')
+        THEN coalesce(least(
+                 CASE WHEN EXCLUDED.last_success IS NULL OR s.failing_since > EXCLUDED.last_success
+                      THEN s.failing_since END,
+                 CASE WHEN s.last_success IS NULL OR EXCLUDED.failing_since > s.last_success
+                      THEN EXCLUDED.failing_since END),
+             greatest(s.last_failure, EXCLUDED.last_failure))
+        END";
+
+pub(super) const TALLIES: &str = "-- store::postgres::tallies
+SELECT bucket, route, action, result::text AS result, count FROM tallies WHERE bucket >= $1
+ORDER BY bucket, route, action, result";
+
+pub(super) const SUMMED: &str = "-- store::postgres::summed
+SELECT route, action, result::text AS result, sum(count)::int8 AS count FROM tallies WHERE bucket >= $1
+GROUP BY route, action, result";
+
+pub(super) const FARED: &str = "-- store::postgres::fared
+SELECT route, action, last_success, last_failure, last_error, failing_since FROM standings
+ORDER BY route, action";
+
+/// By the indexes of what is open, and of each no more than so many rows.
+pub(super) const OPEN: &str = "-- store::postgres::open_tallies
+SELECT route, action, count(*) AS count,
+       min(due_at) FILTER (WHERE held IS NULL AND due_at <= now()) AS due_since
+FROM (
+    SELECT * FROM (SELECT route, action, held, due_at FROM deliveries
+        WHERE ended_at IS NULL AND held IS NULL AND tries = 0 LIMIT $1) first
+    UNION ALL
+    SELECT * FROM (SELECT route, action, held, due_at FROM deliveries
+        WHERE ended_at IS NULL AND held IS NULL AND tries > 0 LIMIT $1) again
+    UNION ALL
+    SELECT * FROM (SELECT route, action, held, due_at FROM deliveries
+        WHERE held IS NOT NULL LIMIT $1) held
+) counted
+GROUP BY route, action ORDER BY route, action";
+
+pub(super) const DEAD: &str = "-- store::postgres::dead_tallies
+SELECT action, route, reason, count(*) AS count, max(ended_at) AS newest,
+       min(ended_at) AS oldest, (array_agg(id ORDER BY id DESC))[1] AS example
+FROM (
+    SELECT id, action, route, reason, ended_at FROM deliveries
+    WHERE state = 'dead' AND replayed_by IS NULL ORDER BY id DESC LIMIT $1
+) newest
+GROUP BY action, route, reason";
+
+/// Of what a person ends, in the transaction that ends it.
+const DISCARDED: &str = "-- store::postgres::discard tally
+INSERT INTO tallies AS t (bucket, route, action, result, count)
+SELECT date_bin('15 minutes', now(), 'epoch'), n.route, n.action, 'discarded', count(*)
+FROM unnest($1::text[], $2::text[]) AS n (route, action)
+GROUP BY n.route, n.action ORDER BY n.route, n.action
+ON CONFLICT (bucket, route, action, result) DO UPDATE SET count = t.count + EXCLUDED.count";
+
+/// Those that read.
+pub(super) const STATEMENTS: [&str; 5] = [TALLIES, SUMMED, FARED, OPEN, DEAD];
+
+impl Lane {
+    pub(in crate::store) async fn add_tallies(
+        &mut self,
+        tallies: &[Tally],
+        fared: &[Fared],
+    ) -> Result<(), StoreError> {
+        let mut open = self.connection.open().await?;
+        let result = open.bounded(async |db| add(db, tallies, fared).await).await;
+        self.connection.settle(open, result)
+    }
+
+    pub(in crate::store) async fn tallies(
+        &mut self,
+        since: OffsetDateTime,
+    ) -> Result<Vec<Tally>, StoreError> {
+        let statement = sqlx::query(TALLIES).bind(since).try_map(|row| tally(&row));
+        self.look(async |db| statement.fetch_all(db).await).await
+    }
+
+    pub(in crate::store) async fn summed(
+        &mut self,
+        since: OffsetDateTime,
+    ) -> Result<Vec<Summed>, StoreError> {
+        let statement = sqlx::query(SUMMED).bind(since).try_map(|row| summed(&row));
+        self.look(async |db| statement.fetch_all(db).await).await
+    }
+
+    pub(in crate::store) async fn fared(&mut self) -> Result<Vec<Fared>, StoreError> {
+        let statement = sqlx::query(FARED).try_map(|row| fared(&row));
+        self.look(async |db| statement.fetch_all(db).await).await
+    }
+
+    pub(in crate::store) async fn open_tallies(
+        &mut self,
+        most: usize,
+    ) -> Result<Vec<OpenTally>, StoreError> {
+        let statement = sqlx::query(OPEN).bind(count(most)).try_map(|row| open_tally(&row));
+        self.look(async |db| statement.fetch_all(db).await).await
+    }
+
+    pub(in crate::store) async fn dead_tallies(
+        &mut self,
+        most: usize,
+    ) -> Result<Vec<DeadTally>, StoreError> {
+        let statement = sqlx::query(DEAD).bind(count(most)).try_map(|row| dead_tally(&row));
+        self.look(async |db| statement.fetch_all(db).await).await
+    }
+}
+
+async fn add(db: &mut PgConnection, tallies: &[Tally], fared: &[Fared]) -> Result<(), sqlx::Error> {
+    fn each<'a, R, T>(rows: &'a [R], field: impl Fn(&'a R) -> T) -> Vec<T> {
+        rows.iter().map(field).collect()
+    }
+    sqlx::query(ADD)
+        .bind(each(tallies, |one| one.bucket))
+        .bind(each(tallies, |one| one.route.as_str()))
+        .bind(each(tallies, |one| one.action.as_str()))
+        .bind(each(tallies, |one| one.result.as_str()))
+        .bind(each(tallies, |one| one.count.cast_signed()))
+        .bind(each(fared, |one| one.route.as_str()))
+        .bind(each(fared, |one| one.action.as_str()))
+        .bind(each(fared, |one| one.last_success))
+        .bind(each(fared, |one| one.last_failure))
+        .bind(each(fared, |one| one.last_error.as_deref()))
+        .bind(each(fared, |one| one.failing_since))
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+/// Counts deliveries that were discarded; of each its route and its action.
+pub(super) async fn discarded(
+    db: &mut PgConnection,
+    of: &[(String, String)],
+) -> Result<(), sqlx::Error> {
+    let (routes, actions): (Vec<&str>, Vec<&str>) =
+        of.iter().map(|(route, action)| (route.as_str(), action.as_str())).unzip();
+    sqlx::query(DISCARDED).bind(routes).bind(actions).execute(db).await.map(drop)
+}
+
+fn tally(row: &PgRow) -> Result<Tally, sqlx::Error> {
+    Ok(Tally {
+        bucket: row.try_get("bucket")?,
+        route: row.try_get("route")?,
+        action: row.try_get("action")?,
+        result: Counted::of(row.try_get("result")?).ok_or(sqlx::Error::RowNotFound)?,
+        count: unsigned(row.try_get("count")?),
+    })
+}
+
+fn summed(row: &PgRow) -> Result<Summed, sqlx::Error> {
+    Ok(Summed {
+        route: row.try_get("route")?,
+        action: row.try_get("action")?,
+        result: Counted::of(row.try_get("result")?).ok_or(sqlx::Error::RowNotFound)?,
+        count: unsigned(row.try_get("count")?),
+    })
+}
+
+fn fared(row: &PgRow) -> Result<Fared, sqlx::Error> {
+    Ok(Fared {
+        route: row.try_get("route")?,
+        action: row.try_get("action")?,
+        last_success: row.try_get("last_success")?,
+        last_failure: row.try_get("last_failure")?,
+        last_error: row.try_get("last_error")?,
+        failing_since: row.try_get("failing_since")?,
+    })
+}
+
+fn open_tally(row: &PgRow) -> Result<OpenTally, sqlx::Error> {
+    Ok(OpenTally {
+        route: row.try_get("route")?,
+        action: row.try_get("action")?,
+        count: unsigned(row.try_get("count")?),
+        due_since: row.try_get("due_since")?,
+    })
+}
+
+fn dead_tally(row: &PgRow) -> Result<DeadTally, sqlx::Error> {
+    Ok(DeadTally {
+        action: row.try_get("action")?,
+        route: row.try_get("route")?,
+        reason: row.try_get("reason")?,
+        count: unsigned(row.try_get("count")?),
+        newest: row.try_get("newest")?,
+        oldest: row.try_get("oldest")?,
+        example: row.try_get("example")?,
+    })
+}
