@@ -39,6 +39,9 @@ const NAMES_KEPT: Duration = Duration::from_secs(10);
 /// to show one twice; where they lie further apart, it does.
 const SIBLINGS_MS: u64 = 1_000;
 
+/// Events lie close together that are less than so many milliseconds apart.
+const CLOSE_MS: u64 = 6_000;
+
 /// Answers questions about what is kept.
 #[derive(Debug)]
 pub struct Look {
@@ -149,6 +152,21 @@ impl Look {
         let mut lane = self.readers.reader().await?;
         let names = self.names(&mut lane).await?;
         Ok(with_slugs(lane.delivery_rows(ids).await?, &names))
+    }
+
+    /// What became of events: the deliveries that they caused when they arrived.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn caused_by(&self, events: &[EventRow]) -> Result<Vec<DeliveryRow>, StoreError> {
+        let mut ids: Vec<_> = events.iter().map(|event| event.id).collect();
+        ids.sort();
+        let mut lane = self.readers.reader().await?;
+        let mut found = Vec::new();
+        for close in ids.chunk_by(|one, next| Range::after(*one, CLOSE_MS).before > *next) {
+            found.extend(lane.deliveries_of(close).await?);
+        }
+        lane.delivery_rows(&found).await
     }
 
     async fn names(&self, lane: &mut Lane) -> Result<Arc<Catalog>, StoreError> {

@@ -13,6 +13,9 @@ use crate::{
     store::{AttemptRow, DeliveryRow, EventRow, Lane, MessageRow, StoreError, StoredEvent},
 };
 
+/// Replays of replays that are followed.
+const MOST_REPLAYS: usize = 50;
+
 /// A message and its events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MessageStory {
@@ -34,7 +37,7 @@ pub struct EventStory {
     pub event: EventRow,
     /// What each route that is configured now makes of it, before it looks anything up.
     pub routes: Vec<RouteDecision>,
-    /// Its deliveries, in the order of arrival.
+    /// Its deliveries, in the order of arrival, and then their replays.
     pub deliveries: Vec<Tried>,
     /// Its JSON, as Attio sent it; only where asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,8 +114,9 @@ impl Look {
         let Some(message) = lane.message_rows(&[event.message_id]).await?.pop() else {
             return Ok(None);
         };
-        let order = lane.deliveries_of(id).await?;
-        let deliveries = tried(&mut lane, &order, &names).await?;
+        let order = lane.deliveries_of(&[id]).await?;
+        let mut deliveries = tried(&mut lane, &order, &names).await?;
+        with_replays(&mut lane, &mut deliveries, &names).await?;
         let routes = self.decisions(&stored, &names);
         let body = with_body.then(|| json(&stored));
         Ok(Some(EventStory { message, event, routes, deliveries, body }))
@@ -167,6 +171,25 @@ async fn tried(lane: &mut Lane, ids: &[Uuid], names: &Catalog) -> Result<Vec<Tri
         Tried { delivery, attempts }
     };
     Ok(rows.into_iter().map(tried).collect())
+}
+
+/// Adds what was done again, and again, after what was done first.
+async fn with_replays(
+    lane: &mut Lane,
+    deliveries: &mut Vec<Tried>,
+    names: &Catalog,
+) -> Result<(), StoreError> {
+    let mut last = 0;
+    for _ in 0..MOST_REPLAYS {
+        let replays = deliveries[last..].iter().filter_map(|one| one.delivery.replayed_by);
+        let replays: Vec<_> = replays.collect();
+        if replays.is_empty() {
+            break;
+        }
+        last = deliveries.len();
+        deliveries.extend(tried(lane, &replays, names).await?);
+    }
+    Ok(())
 }
 
 /// Rows in the order of their ids' list.

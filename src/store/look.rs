@@ -18,7 +18,7 @@ pub use self::{
     rows::{AttemptRow, DeliveryRow, EventRow, MessageRow, Subject, text_of},
 };
 pub(super) use self::{
-    filter::{born_with, starts_with},
+    filter::{born_with, born_with_all, starts_with},
     rows::row_readers,
 };
 
@@ -207,14 +207,15 @@ impl Lane {
         }
     }
 
-    /// The ids of the deliveries that an event caused when it arrived, in that order.
+    /// The ids of the deliveries that events caused when they arrived, in that order. All that lies
+    /// between the first event and the last is walked over: they should lie close together.
     ///
     /// # Errors
     /// Any [`StoreError`].
-    pub async fn deliveries_of(&mut self, event: Uuid) -> Result<Vec<Uuid>, StoreError> {
+    pub async fn deliveries_of(&mut self, events: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
         match self {
-            Self::Postgres(lane) => lane.deliveries_of(event).await,
-            Self::Sqlite(lane) => lane.deliveries_of(event).await,
+            Self::Postgres(lane) => lane.deliveries_of(events).await,
+            Self::Sqlite(lane) => lane.deliveries_of(events).await,
         }
     }
 

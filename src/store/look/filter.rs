@@ -231,6 +231,15 @@ pub(in crate::store) fn born_with(id: Uuid) -> Range {
     }
 }
 
+/// The same for several, and all that lies between them.
+pub(in crate::store) fn born_with_all(ids: &[Uuid]) -> Range {
+    let ranges = || ids.iter().map(|id| born_with(*id));
+    Range {
+        least: ranges().map(|range| range.least).min().unwrap_or_default(),
+        before: ranges().map(|range| range.before).max().unwrap_or_default(),
+    }
+}
+
 /// When an id was made.
 pub(super) fn moment_of(id: Uuid) -> Option<OffsetDateTime> {
     let nanos = i128::from(millis_of(id)?) * 1_000_000;

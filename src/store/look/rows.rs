@@ -117,6 +117,10 @@ pub struct DeliveryRow {
     pub idempotency_key: Uuid,
     /// The later delivery that carries what this one tells of.
     pub merged_into: Option<Uuid>,
+    /// The ended delivery that this one does again.
+    pub replay_of: Option<Uuid>,
+    /// The delivery that does this one again.
+    pub replayed_by: Option<Uuid>,
 }
 
 /// A recorded try.
@@ -231,6 +235,8 @@ macro_rules! row_readers {
                 last_status: row.try_get("last_status")?,
                 idempotency_key: id(row, "idempotency_key")?,
                 merged_into: maybe_id(row, "merged_into")?,
+                replay_of: maybe_id(row, "replay_of")?,
+                replayed_by: maybe_id(row, "replayed_by")?,
             })
         }
 

@@ -24,8 +24,8 @@ async fn a_message_leads_to_its_events_and_an_event_to_its_deliveries(db: &TestD
     lanes.record(message).await;
     lanes.record(quiet("after")).await;
     assert_eq!(lane.events_of(id).await.unwrap(), event_ids);
-    assert_eq!(lane.deliveries_of(event_ids[0]).await.unwrap(), of_first);
-    assert_eq!(lane.deliveries_of(event_ids[1]).await.unwrap(), NONE);
+    assert_eq!(lane.deliveries_of(&event_ids[..1]).await.unwrap(), of_first);
+    assert_eq!(lane.deliveries_of(&event_ids[1..2]).await.unwrap(), NONE);
     assert_eq!(lane.message_body(id).await.unwrap(), Some(body));
     let rows = lane.event_rows(&event_ids).await.unwrap();
     assert!(rows.iter().all(|row| row.message_id == id && row.source == "crm"));

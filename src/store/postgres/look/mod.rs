@@ -15,7 +15,7 @@ use super::Lane;
 use crate::store::{
     AttemptRow, DeliveryRow, EventRow, MessageRow, MessageStatus, Range, Search, State, StoreError,
     count,
-    look::{MOST_OPEN, Table, Way, born_with, row_readers, starts_with},
+    look::{MOST_OPEN, Table, Way, born_with, born_with_all, row_readers, starts_with},
 };
 
 row_readers!(PgRow);
@@ -137,19 +137,18 @@ impl Lane {
         &mut self,
         message: Uuid,
     ) -> Result<Vec<Uuid>, StoreError> {
-        self.caused(sql::EVENTS_OF, message).await
+        let range = born_with(message);
+        let statement = sqlx::query_scalar(sql::EVENTS_OF).bind(message);
+        let statement = statement.bind(range.least).bind(range.before);
+        self.look(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn deliveries_of(
         &mut self,
-        event: Uuid,
+        events: &[Uuid],
     ) -> Result<Vec<Uuid>, StoreError> {
-        self.caused(sql::DELIVERIES_OF, event).await
-    }
-
-    async fn caused(&mut self, statement: &'static str, by: Uuid) -> Result<Vec<Uuid>, StoreError> {
-        let range = born_with(by);
-        let statement = sqlx::query_scalar(statement).bind(by);
+        let range = born_with_all(events);
+        let statement = sqlx::query_scalar(sql::DELIVERIES_OF).bind(events);
         let statement = statement.bind(range.least).bind(range.before);
         self.look(async |db| statement.fetch_all(db).await).await
     }

@@ -119,7 +119,7 @@ FROM events e JOIN messages m ON m.id = e.message_id WHERE e.id = ANY ($1) ORDER
 pub(super) const DELIVERIES: &str = "-- store::postgres::delivery_rows
 SELECT d.id, d.event_id, d.route, d.action, d.state::text AS state, d.held::text AS held,
        d.owner IS NOT NULL AS is_leased, d.tries::bigint AS tries, d.due_at, d.ended_at, d.reason,
-       d.idempotency_key, d.merged_into, e.type, e.object_id, e.record_id, e.list_id, e.entry_id,
+       d.idempotency_key, d.merged_into, d.replay_of, d.replayed_by, e.type, e.object_id, e.record_id, e.list_id, e.entry_id,
        m.source, m.received_at, a.error AS last_error, a.status::bigint AS last_status
 FROM deliveries d
      LEFT JOIN events e ON e.id = d.event_id LEFT JOIN messages m ON m.id = e.message_id
@@ -136,7 +136,7 @@ pub(super) const EVENTS_OF: &str = "-- store::postgres::events_of
 SELECT id FROM events WHERE id >= $2 AND id < $3 AND message_id = $1 ORDER BY body_start, id";
 
 pub(super) const DELIVERIES_OF: &str = "-- store::postgres::deliveries_of
-SELECT id FROM deliveries WHERE id >= $2 AND id < $3 AND event_id = $1 ORDER BY seq";
+SELECT id FROM deliveries WHERE id >= $2 AND id < $3 AND event_id = ANY ($1) ORDER BY seq";
 
 pub(super) const BODY: &str = "-- store::postgres::message_body
 SELECT body FROM messages WHERE id = $1";

@@ -18,7 +18,7 @@ use super::{
 use crate::store::{
     AttemptRow, DeliveryRow, EventRow, MessageRow, MessageStatus, Range, Search, State, StoreError,
     count,
-    look::{MOST_OPEN, Table, Way, born_with, row_readers, starts_with},
+    look::{MOST_OPEN, Table, Way, born_with, born_with_all, row_readers, starts_with},
 };
 
 row_readers!(SqliteRow);
@@ -150,19 +150,21 @@ impl Lane {
         &mut self,
         message: Uuid,
     ) -> Result<Vec<Uuid>, StoreError> {
-        self.caused(sql::EVENTS_OF, message).await
+        let range = born_with(message);
+        let statement = sqlx::query_scalar::<_, Hyphenated>(sql::EVENTS_OF);
+        let statement = statement.bind(message.hyphenated());
+        let statement = statement.bind(range.least.hyphenated()).bind(range.before.hyphenated());
+        let found = self.look(async |db| statement.fetch_all(db).await).await?;
+        Ok(found.into_iter().map(Uuid::from).collect())
     }
 
     pub(in crate::store) async fn deliveries_of(
         &mut self,
-        event: Uuid,
+        events: &[Uuid],
     ) -> Result<Vec<Uuid>, StoreError> {
-        self.caused(sql::DELIVERIES_OF, event).await
-    }
-
-    async fn caused(&mut self, statement: &'static str, by: Uuid) -> Result<Vec<Uuid>, StoreError> {
-        let range = born_with(by);
-        let statement = sqlx::query_scalar::<_, Hyphenated>(statement).bind(by.hyphenated());
+        let range = born_with_all(events);
+        let statement = sqlx::query_scalar::<_, Hyphenated>(sql::DELIVERIES_OF);
+        let statement = statement.bind(list(events)?);
         let statement = statement.bind(range.least.hyphenated()).bind(range.before.hyphenated());
         let found = self.look(async |db| statement.fetch_all(db).await).await?;
         Ok(found.into_iter().map(Uuid::from).collect())

@@ -128,7 +128,7 @@ WHERE e.id IN (SELECT value FROM jsonb_each(?1)) ORDER BY e.id DESC";
 pub(super) const DELIVERIES: &str = "-- store::sqlite::delivery_rows
 SELECT d.id, d.event_id, d.route, d.action, d.state, d.held,
        d.owner IS NOT NULL AS is_leased, d.tries, d.due_at, d.ended_at, d.reason,
-       d.idempotency_key, d.merged_into, e.type, e.object_id, e.record_id, e.list_id, e.entry_id,
+       d.idempotency_key, d.merged_into, d.replay_of, d.replayed_by, e.type, e.object_id, e.record_id, e.list_id, e.entry_id,
        m.source, m.received_at, a.error AS last_error, a.status AS last_status
 FROM deliveries d
      LEFT JOIN events e ON e.id = d.event_id LEFT JOIN messages m ON m.id = e.message_id
@@ -145,7 +145,8 @@ pub(super) const EVENTS_OF: &str = "-- store::sqlite::events_of
 SELECT id FROM events WHERE id >= ?2 AND id < ?3 AND message_id = ?1 ORDER BY body_start, id";
 
 pub(super) const DELIVERIES_OF: &str = "-- store::sqlite::deliveries_of
-SELECT id FROM deliveries WHERE id >= ?2 AND id < ?3 AND event_id = ?1 ORDER BY seq";
+SELECT id FROM deliveries WHERE id >= ?2 AND id < ?3
+      AND event_id IN (SELECT value FROM jsonb_each(?1)) ORDER BY seq";
 
 pub(super) const BODY: &str = "-- store::sqlite::message_body
 SELECT body FROM messages WHERE id = ?1";
