@@ -3,8 +3,12 @@
 //! Health and metrics are for anyone who can reach it; everything else goes through `access`.
 
 pub mod access;
+pub mod acting;
 mod answer;
 pub mod api;
+pub mod asked;
+mod body;
+pub mod forms;
 
 use std::sync::Arc;
 
@@ -19,7 +23,7 @@ use axum::{
     routing::get,
 };
 
-use self::access::Access;
+use self::{access::Access, acting::Acting};
 use crate::{http::Health, look::Look, reload::Standing, telemetry::Metrics};
 
 /// The content type of the Prometheus text format, version 0.0.4:
@@ -34,9 +38,13 @@ pub fn router(
     metrics: Arc<Metrics>,
     access: Access,
     look: Arc<Look>,
+    acting: Acting,
 ) -> Router {
-    let guarded = api::router(look)
-        .layer(from_fn_with_state(access, access::guard))
+    let acting = Arc::new(acting);
+    let guarded = api::acts::router(Arc::clone(&acting), Arc::clone(&look), access.clone())
+        .merge(api::router(look))
+        .layer(from_fn_with_state(access.clone(), access::guard))
+        .merge(forms::router(acting, access))
         .layer(from_fn(answer::with_headers));
     let more = move || {
         let (generation, fingerprint) = standing.current();

@@ -25,7 +25,7 @@ use self::{
 };
 use crate::{
     action::TemplateProblem,
-    admin::{self, access::Access},
+    admin::{self, access::Access, acting::Acting},
     attio::{
         catalog,
         client::{Client, ClientProblem},
@@ -149,8 +149,10 @@ pub async fn start_from(
     .with_metrics(Arc::clone(&metrics));
     let look = Arc::new(Look::new(&store, routes.clone()));
     let access = Access::new(&config.server);
-    let private = admin::router(&health, standing.clone(), Arc::clone(&metrics), access, look);
-    let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?;
+    let acting = Acting::new(&store, routes.clone(), Arc::clone(dispatch.limits()));
+    let private =
+        admin::router(&health, standing.clone(), Arc::clone(&metrics), access, look, acting);
+    let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?.with_peers();
     let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
 
     tasks.spawn("public listener", public.serve(ends.listener.clone()));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Lane, Page, StoreError, look::time};
+use super::{Lane, Page, StoreError, time};
 
 /// One act of a person, or of the relay itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -5,8 +5,8 @@
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
 mod act;
-mod acts;
 mod activity;
+mod acts;
 mod deliveries;
 mod desk;
 mod filter;
@@ -28,8 +28,8 @@ pub use {postgres::statements as postgres_statements, sqlite::statements as sqli
 pub(crate) use self::look::{some_time, time};
 pub use self::{
     act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
-    acts::ActRow,
     activity::{Activity, RouteActivity, SourceActivity, Span},
+    acts::ActRow,
     deliveries::StoredDelivery,
     desk::Desk,
     filter::{DeliveryState, Filter, Selected},

@@ -1,11 +1,12 @@
 //! `messages`, `events`, `deliveries` and `tail`: looking at what is kept. Nothing is changed.
 
+mod acts;
 mod asked;
 mod list;
 mod show;
 mod tail;
 
-pub(super) use self::tail::Tail;
+pub(super) use self::{acts::Acts, tail::Tail};
 
 use std::{
     io::{ErrorKind, Write, stdout},

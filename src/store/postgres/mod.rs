@@ -4,8 +4,8 @@
 //! The database's clock rules leases and due times.
 
 mod act;
-mod acts;
 mod activity;
+mod acts;
 mod connection;
 mod deliveries;
 mod kept;

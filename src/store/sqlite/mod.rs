@@ -4,8 +4,8 @@
 //! lanes take turns with it. SQLite's clock, in milliseconds, rules leases and due times.
 
 mod act;
-mod acts;
 mod activity;
+mod acts;
 mod connection;
 mod deliveries;
 mod kept;
