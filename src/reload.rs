@@ -7,11 +7,12 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -32,8 +33,25 @@ const LOOK: Duration = Duration::from_secs(1);
 const AT_START: [&str; 5] = ["server", "store", "attio", "worker", "reconcile"];
 
 /// Which configuration is in effect. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Standing(Arc<Mutex<(u64, String)>>);
+#[derive(Debug, Clone)]
+pub struct Standing(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    generation: u64,
+    fingerprint: String,
+    config: Arc<Config>,
+    refused: Option<Refused>,
+}
+
+/// A changed configuration that cannot be used; the one before stays in effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Since when there is no usable one.
+    pub since: OffsetDateTime,
+    /// What is wrong with the last one that was read.
+    pub problems: String,
+}
 
 /// Where the configuration comes from, and who is told to read it again.
 #[derive(Clone)]
@@ -59,17 +77,49 @@ impl Standing {
     /// was read for the last.
     #[must_use]
     pub fn current(&self) -> (u64, String) {
-        self.0.lock().expect("no one panics while holding it").clone()
+        let state = self.state();
+        (state.generation, state.fingerprint.clone())
     }
 
-    fn next(&self, seen: &Seen, metrics: &Metrics) -> u64 {
-        let mut standing = self.0.lock().expect("no one panics while holding it");
-        *standing = (standing.0 + 1, hex::encode(&seen.hash[..6]));
+    /// What is in effect: what was read last, but for what waits for a restart.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.state().config)
+    }
+
+    /// What was read since and cannot be used.
+    #[must_use]
+    pub fn refused(&self) -> Option<Refused> {
+        self.state().refused.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no one panics while holding it")
+    }
+
+    fn refuse(&self, problems: String) {
+        let mut state = self.state();
+        let since = state.refused.as_ref().map(|refused| refused.since);
+        let since = since.unwrap_or_else(OffsetDateTime::now_utc);
+        state.refused = Some(Refused { since, problems });
+    }
+
+    fn next(&self, seen: &Seen, config: Config, metrics: &Metrics) -> u64 {
+        let mut state = self.state();
+        let old = Arc::clone(&state.config);
+        let Config { sources, actions, routes, alerts, references, .. } = config;
+        let config = Config { sources, actions, routes, alerts, references, ..(*old).clone() };
+        *state = State {
+            generation: state.generation + 1,
+            fingerprint: hex::encode(&seen.hash[..6]),
+            config: Arc::new(config),
+            refused: None,
+        };
         #[expect(clippy::cast_precision_loss, reason = "counts reloads")]
-        metrics.config_generation.with([]).set(standing.0 as f64);
+        metrics.config_generation.with([]).set(state.generation as f64);
         let start = seen.hash[..6].iter().fold(0.0, |sum, byte| sum * 256.0 + f64::from(*byte));
         metrics.config_fingerprint.with([]).set(start);
-        standing.0
+        state.generation
     }
 }
 
@@ -102,10 +152,16 @@ impl Seen {
 }
 
 /// The configuration that the program starts with, as the first one in effect.
-pub(crate) fn first(origin: Option<&Origin>, metrics: &Metrics) -> (Standing, Seen) {
-    let standing = Standing::default();
+pub(crate) fn first(
+    config: &Config,
+    origin: Option<&Origin>,
+    metrics: &Metrics,
+) -> (Standing, Seen) {
+    let started = Arc::new(config.clone());
+    let state = State { generation: 0, fingerprint: String::new(), config: started, refused: None };
+    let standing = Standing(Arc::new(Mutex::new(state)));
     let seen = origin.map(|origin| Seen::look(&origin.path)).unwrap_or_default();
-    standing.next(&seen, metrics);
+    standing.next(&seen, config.clone(), metrics);
     (standing, seen)
 }
 
@@ -148,13 +204,13 @@ impl Parts {
 
     fn reload(&self, origin: &Origin, now: &Seen, started: &Seen) {
         let result = match config::load(&origin.path, &origin.outside) {
-            Ok((config, _warnings)) => self.change(&config),
+            Ok((config, _warnings)) => self.change(&config).map(|()| config),
             Err(problems) => Err(problems.to_string()),
         };
         match result {
-            Ok(()) => {
+            Ok(config) => {
                 self.metrics.config_reload.with(["ok"]).increment(1);
-                let generation = self.standing.next(now, &self.metrics);
+                let generation = self.standing.next(now, config, &self.metrics);
                 info!(generation, "the changed configuration is in effect");
                 let waiting = now.waiting(started);
                 if !waiting.is_empty() {
@@ -167,6 +223,7 @@ impl Parts {
             Err(problems) => {
                 self.metrics.config_reload.with(["failed"]).increment(1);
                 error!(%problems, "the changed configuration cannot be used; the old one stays in effect");
+                self.standing.refuse(problems);
             }
         }
     }

@@ -1,6 +1,10 @@
 //! The gauges that tell of the store: sampled, so that `/metrics` never scans a table.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -8,7 +12,7 @@ use tracing::warn;
 use crate::{
     dispatch::Limits,
     store::{Backlog, Lane},
-    telemetry::{Metrics, error_text, unix_seconds},
+    telemetry::{Metrics, Pulse, error_text, unix_seconds},
 };
 
 /// How often the store is sampled.
@@ -24,7 +28,7 @@ const REMOVED: &str = "removed";
 pub async fn run(
     mut lane: Lane,
     limits: Arc<Limits>,
-    metrics: Arc<Metrics>,
+    (metrics, pulse): (Arc<Metrics>, Arc<Pulse>),
     stop: CancellationToken,
 ) {
     let mut since_sample = EVERY;
@@ -33,6 +37,7 @@ pub async fn run(
         metrics.upkeep();
         if since_sample >= EVERY {
             since_sample = Duration::ZERO;
+            pulse.take(&metrics, Instant::now());
             match lane.backlog().await {
                 Ok(backlog) => {
                     show_backlog(&backlog, &paused, &metrics);
@@ -69,7 +74,7 @@ fn show_backlog(backlog: &[Backlog], paused: &HashMap<String, bool>, metrics: &M
     let mut quiet: Vec<&String> = paused.keys().collect();
     for row in backlog {
         let Some(&is_paused) = paused.get(&row.action) else {
-            removed += row.due + row.leased + row.orphaned + row.paused;
+            removed += row.open();
             oldest = oldest.max(row.oldest_due);
             continue;
         };

@@ -1,4 +1,5 @@
-//! The private door: `/metrics`, health again, and what is kept, as JSON. Never on the public port.
+//! The private door: `/metrics`, health again, and what is kept, as pages and as JSON. Never on the
+//! public port.
 //!
 //! Health and metrics are for anyone who can reach it; everything else goes through `access`.
 
@@ -9,6 +10,7 @@ pub mod api;
 pub mod asked;
 mod body;
 pub mod forms;
+pub mod pages;
 
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ use axum::{
 };
 
 use self::{access::Access, acting::Acting};
-use crate::{http::Health, look::Look, reload::Standing, telemetry::Metrics};
+use crate::{http::Health, look::Lookout, reload::Standing, telemetry::Metrics};
 
 /// The content type of the Prometheus text format, version 0.0.4:
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
@@ -37,14 +39,17 @@ pub fn router(
     standing: Standing,
     metrics: Arc<Metrics>,
     access: Access,
-    look: Arc<Look>,
+    lookout: Arc<Lookout>,
     acting: Acting,
 ) -> Router {
     let acting = Arc::new(acting);
-    let guarded = api::acts::router(Arc::clone(&acting), Arc::clone(&look), access.clone())
-        .merge(api::router(look))
+    let pages = pages::router(Arc::clone(&lookout), access.clone(), standing.clone());
+    let look = Arc::clone(lookout.look());
+    let guarded = api::acts::router(Arc::clone(&acting), look, access.clone())
+        .merge(api::router(lookout))
         .layer(from_fn_with_state(access.clone(), access::guard))
         .merge(forms::router(acting, access))
+        .merge(pages)
         .layer(from_fn(answer::with_headers));
     let more = move || {
         let (generation, fingerprint) = standing.current();

@@ -10,7 +10,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc;
@@ -41,14 +41,14 @@ use crate::{
         tls::{Acceptor, TlsError},
     },
     intake::Intake,
-    look::Look,
+    look::{self, Look, Lookout},
     reconcile::Schedule,
     reload::{self, Origin},
     routing::{self, RouteTable},
     sampling,
     shutdown::Stop,
     store::{Desk, LaneKind, Store, StoreError},
-    telemetry::Metrics,
+    telemetry::{Metrics, Pulse},
 };
 
 /// Calls on the queue's lanes take so long at the most.
@@ -103,8 +103,9 @@ pub async fn start_from(
 ) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new());
     metrics.build_info.with([env!("CARGO_PKG_VERSION")]).set(1.0);
-    let (standing, seen) = reload::first(origin.as_ref(), &metrics);
-    let store = Store::new(&config.store, Uuid::now_v7())?;
+    let (standing, seen) = reload::first(&config, origin.as_ref(), &metrics);
+    let process = Uuid::now_v7();
+    let store = Store::new(&config.store, process)?;
     let serve_lock = store.serve_lock()?;
     let tls = config.server.tls.as_ref().map(Acceptor::new).transpose()?;
     let routes = routing::Shared::new(RouteTable::new(&config.routes));
@@ -149,9 +150,21 @@ pub async fn start_from(
     .with_metrics(Arc::clone(&metrics));
     let look = Arc::new(Look::new(&store, routes.clone()));
     let access = Access::new(&config.server);
+    let (pulse, webhooks) = (Arc::new(Pulse::new(Instant::now())), watch::Seen::default());
+    let lookout = Lookout::new(look::Parts {
+        look,
+        standing: standing.clone(),
+        limits: Arc::clone(dispatch.limits()),
+        metrics: Arc::clone(&metrics),
+        pulse: Arc::clone(&pulse),
+        client: client.clone(),
+        seen: webhooks.clone(),
+        process,
+    });
+    let lookout = Arc::new(lookout);
     let acting = Acting::new(&store, routes.clone(), Arc::clone(dispatch.limits()));
-    let private =
-        admin::router(&health, standing.clone(), Arc::clone(&metrics), access, look, acting);
+    let (here, counted) = (standing.clone(), Arc::clone(&metrics));
+    let private = admin::router(&health, here, counted, access, lookout, acting);
     let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?.with_peers();
     let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
 
@@ -175,12 +188,12 @@ pub async fn start_from(
     let (counts, desk) = dispatch.counts();
     let telling = counts.tell(desk, Arc::clone(&metrics), ends.rest.clone());
     tasks.spawn_prepared("tally", &ends.rest, telling);
-    spawn_attio(&mut tasks, &ends, &config, (client, names), &store, &metrics);
+    spawn_attio(&mut tasks, &ends, &config, (client, names), &store, (&metrics, webhooks));
     let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
     let sampling = sampling::run(
         sample_lane,
         Arc::clone(dispatch.limits()),
-        Arc::clone(&metrics),
+        (Arc::clone(&metrics), pulse),
         ends.rest.clone(),
     );
     tasks.spawn_prepared("sampling", &ends.rest, sampling);
@@ -189,9 +202,7 @@ pub async fn start_from(
     let preparing =
         preparing::run(store, config.store.migrate, prepared.clone(), report_unusable, soon);
     tasks.spawn(preparing::NAME, preparing);
-    info!(public = %public_at, admin = %admin_at, sources = config.sources.len(),
-        routes = config.routes.len(), actions = config.actions.len(),
-        version = env!("CARGO_PKG_VERSION"), "attio-relay runs");
+    announce(&config, public_at, admin_at);
 
     let parts = Parts {
         config,
@@ -215,7 +226,7 @@ fn spawn_attio(
     config: &Config,
     (client, names): (Option<Client>, Option<Names>),
     store: &Store,
-    metrics: &Arc<Metrics>,
+    (metrics, seen): (&Arc<Metrics>, watch::Seen),
 ) {
     if let Some(schedule) = Schedule::new(config, client.as_ref(), store, metrics) {
         let run = schedule.run(ends.claims.clone());
@@ -223,12 +234,17 @@ fn spawn_attio(
     }
     if let (Some(client), Some(url)) = (client, &config.server.public_url) {
         let targets = config.sources.iter().map(|source| Target::new(url, source)).collect();
-        let (metrics, end) = (Arc::clone(metrics), ends.rest.clone());
-        tasks.spawn("webhooks", watch::watch(client, targets, watch::EVERY, metrics, end));
+        let (shown, end) = ((Arc::clone(metrics), seen), ends.rest.clone());
+        tasks.spawn("webhooks", watch::watch(client, targets, watch::EVERY, shown, end));
     }
     if let Some(names) = names {
         tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));
     }
+}
+
+fn announce(config: &Config, public: SocketAddr, admin: SocketAddr) {
+    info!(%public, %admin, sources = config.sources.len(), routes = config.routes.len(),
+        actions = config.actions.len(), version = env!("CARGO_PKG_VERSION"), "attio-relay runs");
 }
 
 async fn bind(

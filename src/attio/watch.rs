@@ -1,8 +1,13 @@
 //! Looks every few minutes whether Attio still sends: a webhook that is degraded turns inactive
 //! within days, and nobody but Attio can tell.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -24,12 +29,55 @@ const LOOK: Duration = Duration::from_mins(1);
 /// Every value of the label `status`.
 const STATUSES: [&str; 5] = ["active", "degraded", "inactive", "missing", "unknown"];
 
+/// The webhooks as this process saw them last. Cheap to clone; all clones show the same.
+#[derive(Debug, Clone, Default)]
+pub struct Seen(Arc<Mutex<Sight>>);
+
+/// What was seen.
+#[derive(Debug, Clone, Default)]
+pub struct Sight {
+    /// When; none before the first look.
+    pub at: Option<OffsetDateTime>,
+    /// Every webhook of the workspace.
+    pub webhooks: Vec<Webhook>,
+    /// For each source its webhook's status, and since when this process sees it so; no status when
+    /// there is no webhook.
+    pub statuses: HashMap<SourceName, (Option<Status>, OffsetDateTime)>,
+    /// Why the last look failed, if it did.
+    pub failed: Option<String>,
+}
+
+impl Seen {
+    /// What was seen last.
+    #[must_use]
+    pub fn last(&self) -> Sight {
+        self.sight().clone()
+    }
+
+    fn sight(&self) -> MutexGuard<'_, Sight> {
+        self.0.lock().expect("no one panics while holding it")
+    }
+
+    fn saw(&self, webhooks: Vec<Webhook>, targets: &[Target]) {
+        let now = OffsetDateTime::now_utc();
+        let mut sight = self.sight();
+        for target in targets {
+            let status = standing(target, &webhooks);
+            let known = sight.statuses.entry(target.source.clone()).or_insert((status, now));
+            if known.0 != status {
+                *known = (status, now);
+            }
+        }
+        (sight.at, sight.webhooks, sight.failed) = (Some(now), webhooks, None);
+    }
+}
+
 /// Looks until `stop`, the first time at once, and shows for each source how its webhook is.
 pub async fn watch(
     client: Client,
     targets: Vec<Target>,
     every: Duration,
-    metrics: Arc<Metrics>,
+    (metrics, seen): (Arc<Metrics>, Seen),
     stop: CancellationToken,
 ) {
     let mut known = HashMap::new();
@@ -41,9 +89,13 @@ pub async fn watch(
                 for target in &targets {
                     show(target, standing(target, &webhooks), &metrics, &mut known);
                 }
+                seen.saw(webhooks, &targets);
                 metrics.last_success.with(["webhooks"]).set(unix_seconds());
             }
-            Some(Err(error)) => warn!(%error, "could not look at the webhooks in Attio"),
+            Some(Err(error)) => {
+                warn!(%error, "could not look at the webhooks in Attio");
+                seen.sight().failed = Some(error.to_string());
+            }
             None => return,
         }
         stop.run_until_cancelled(tokio::time::sleep(every)).await;

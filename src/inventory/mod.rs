@@ -4,20 +4,22 @@
 //! Pure: the day and what the store knows are arguments. Never holds a secret, nor a path of an
 //! address, which may be one.
 
+mod json;
 mod reads;
 mod review;
 mod writes;
 
-pub use self::{reads::Reads, review::Review};
+pub(crate) use self::writes::of_action as written_by;
+pub use self::{json::moment, reads::Reads, review::Review};
 
 use std::collections::BTreeSet;
 
-use time::{Date, OffsetDateTime};
+use time::{Date, Duration, OffsetDateTime};
 
 use crate::{
     attio::scopes::{self, Needed, Scope},
-    config::{Action, Config, Route, SecretPlace, SecretUser, Source},
-    store::{Activity, RouteActivity, SourceActivity},
+    config::{self, Action, Config, Route, SecretPlace, SecretUser, Source},
+    store::{Activity, RouteActivity, SourceActivity, Span},
 };
 
 /// Deliveries and messages of so many days are counted.
@@ -28,6 +30,17 @@ pub const COUNTED_DAYS: i64 = 30;
 pub struct Inventory {
     /// Sources, then routes, then actions.
     pub entries: Vec<Entry>,
+}
+
+/// What is looked at for an inventory that is taken `now`.
+#[must_use]
+pub fn span(store: &config::Store, now: OffsetDateTime) -> Span {
+    let counted = Duration::days(COUNTED_DAYS);
+    let retention = Duration::try_from(store.retention).unwrap_or(counted);
+    Span {
+        oldest: now.saturating_sub(retention.max(counted)),
+        counted_since: now.saturating_sub(counted),
+    }
 }
 
 /// A source, a route or an action.

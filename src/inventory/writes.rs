@@ -14,7 +14,7 @@ pub(super) fn to_store(store: &Store) -> String {
 }
 
 /// Where what an action makes goes.
-pub(super) fn of_action(action: &Action) -> Vec<String> {
+pub(crate) fn of_action(action: &Action) -> Vec<String> {
     match &action.kind {
         ActionKind::Http(http) => vec![format!("{} to {}", http.method, origin(&http.url))],
         ActionKind::Slack(slack) => vec![to_slack(&slack.target)],

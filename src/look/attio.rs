@@ -1,13 +1,26 @@
 //! What is Attio's: the webhooks as they were last seen, the limits, the token, the names.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::Lookout;
 use crate::{
-    attio::subscription::{Finding, Status},
-    store::{StoreError, some_time, time},
+    attio::{
+        catalog::{Catalog, Identity},
+        client::Client,
+        scopes::of_config,
+        subscription::{Comparison, Plan, Status, Target, UnknownName, Webhook},
+        watch::Sight,
+    },
+    config::{Config, Rate},
+    store::{StoreError, StoredCatalog, some_time, time},
 };
+
+/// Why nobody looks.
+const NOT_WATCHED: &str =
+    "`server.public_url` is missing: without it nobody can say which webhooks are ours";
 
 /// How it stands with Attio; `configured` is false without `[attio]`, and all else empty then.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -94,13 +107,15 @@ pub struct WebhookStanding {
     pub target_url: String,
     /// The webhook's id; none when there is none.
     pub webhook_id: Option<String>,
-    /// Whether it still delivers.
+    /// Whether it still delivers; none when there is none.
     pub status: Option<Status>,
+    /// Since when this process sees it so.
+    #[serde(serialize_with = "some_time")]
+    pub status_since: Option<OffsetDateTime>,
     /// What it brings, each in a line.
     pub subscriptions: Vec<String>,
-    /// All that is not as the routes need it.
-    pub findings: Vec<Finding>,
-    /// The same, each in a sentence.
+    /// All that is not as the routes need it, each in a sentence; also where not all names are
+    /// known. Told of the first source, which `webhooks plan` plans for.
     pub drift: Vec<String>,
 }
 
@@ -110,6 +125,138 @@ impl Lookout {
     /// # Errors
     /// Any [`StoreError`].
     pub async fn attio(&self) -> Result<AttioStanding, StoreError> {
-        Err(StoreError::Unusable("is not told yet".to_owned()))
+        let config = self.config();
+        let Some(access) = &config.attio else { return Ok(AttioStanding::none()) };
+        let mut lane = self.parts.look.readers().reader().await?;
+        let stored = lane.catalog(None).await?;
+        drop(lane);
+        let now = OffsetDateTime::now_utc();
+        let catalog = stored.as_ref().map(|stored| &stored.catalog);
+        let identity = catalog.and_then(|catalog| catalog.identity.as_ref());
+        let granted = identity.map(|identity| identity.scopes.clone());
+        let (reads, writes) = self.parts.client.as_ref().map(Client::pauses).unwrap_or_default();
+        let limit = |rate: Rate, pause: Option<Duration>| LimitStanding {
+            per_second: rate.per_second,
+            paused_until: pause.map(|pause| now + pause),
+        };
+        let sight = self.parts.seen.last();
+        let is_watched = config.server.public_url.is_some();
+        Ok(AttioStanding {
+            configured: true,
+            base_url: Some(access.base_url.to_string()),
+            workspace: identity.map(Workspace::from),
+            scopes: scopes(&config, granted.as_deref()),
+            granted,
+            names: stored.as_ref().map(|stored| Names::new(stored, now)),
+            reads: Some(limit(access.reads, reads)),
+            writes: Some(limit(access.writes, writes)),
+            not_watched: (!is_watched).then_some(NOT_WATCHED),
+            seen_at: sight.at,
+            webhooks: webhooks(&config, &sight, catalog.unwrap_or(&Catalog::default())),
+            not_seen: sight.failed,
+        })
     }
+}
+
+impl AttioStanding {
+    fn none() -> Self {
+        Self {
+            configured: false,
+            base_url: None,
+            workspace: None,
+            scopes: Vec::new(),
+            granted: None,
+            names: None,
+            reads: None,
+            writes: None,
+            not_watched: Some("there is no [attio] section, so Attio cannot be asked"),
+            seen_at: None,
+            not_seen: None,
+            webhooks: Vec::new(),
+        }
+    }
+}
+
+impl Names {
+    fn new(stored: &StoredCatalog, now: OffsetDateTime) -> Self {
+        Self {
+            learnt_at: stored.learnt_at,
+            age_seconds: (now - stored.learnt_at).whole_seconds().max(0),
+            objects: stored.catalog.objects.len(),
+            lists: stored.catalog.lists.len(),
+        }
+    }
+}
+
+impl From<&Identity> for Workspace {
+    fn from(identity: &Identity) -> Self {
+        Self {
+            id: identity.workspace_id.clone(),
+            name: identity.workspace_name.clone(),
+            slug: identity.workspace_slug.clone(),
+        }
+    }
+}
+
+/// What is needed, each scope once.
+fn scopes(config: &Config, granted: Option<&[String]>) -> Vec<ScopeStanding> {
+    let mut standings: Vec<ScopeStanding> = Vec::new();
+    for needed in of_config(config) {
+        let scope = needed.scope.to_string();
+        match standings.iter_mut().find(|one| one.scope == scope) {
+            Some(one) => one.needed_by.push(needed.by),
+            None => standings.push(ScopeStanding {
+                scope,
+                needed_by: vec![needed.by],
+                is_granted: granted.map(|granted| needed.scope.is_granted(granted)),
+            }),
+        }
+    }
+    standings
+}
+
+/// One for each source. As for `webhooks plan`, it is the first one's that the routes need.
+fn webhooks(config: &Config, sight: &Sight, catalog: &Catalog) -> Vec<WebhookStanding> {
+    let Some(url) = config.server.public_url.as_ref().filter(|_| sight.at.is_some()) else {
+        return Vec::new();
+    };
+    let targets: Vec<Target> =
+        config.sources.iter().map(|source| Target::new(url, source)).collect();
+    let plan = Plan::new(&config.routes, catalog);
+    let standing = |(number, target): (usize, &Target)| {
+        let here = target.webhooks(&sight.webhooks);
+        let best = here.iter().max_by_key(|(version, webhook)| (webhook.status, *version));
+        let webhook = best.map(|(_, webhook)| *webhook);
+        let drift = if number == 0 {
+            drift(&plan, &targets, target, (&sight.webhooks, catalog))
+        } else {
+            Vec::new()
+        };
+        let brings = webhook.into_iter().flat_map(|webhook| &webhook.subscriptions);
+        WebhookStanding {
+            source: target.source.to_string(),
+            target_url: webhook.map_or_else(|| target.at(1), |webhook| webhook.target_url.clone()),
+            webhook_id: webhook.map(|webhook| webhook.id.clone()),
+            status: webhook.map(|webhook| webhook.status),
+            status_since: sight.statuses.get(&target.source).map(|(_, since)| *since),
+            subscriptions: brings.map(|one| one.describe(catalog)).collect(),
+            drift,
+        }
+    };
+    targets.iter().enumerate().map(standing).collect()
+}
+
+fn drift(
+    plan: &Plan,
+    targets: &[Target],
+    target: &Target,
+    (webhooks, catalog): (&[Webhook], &Catalog),
+) -> Vec<String> {
+    if !plan.unknown.is_empty() {
+        // Without all names nobody can say what is lacking.
+        return plan.unknown.iter().map(UnknownName::describe).collect();
+    }
+    let comparison = Comparison::new(plan, targets, &target.source, webhooks);
+    let findings = comparison.into_iter().flat_map(|comparison| comparison.findings);
+    findings.map(|finding| finding.describe(catalog)).collect()
 }

@@ -1,31 +1,137 @@
 //! From where all that stands and goes on is seen: what is kept, and what this process alone knows.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use time::OffsetDateTime;
+use uuid::Uuid;
 
-use super::Look;
-use crate::{inventory::Inventory, store::StoreError};
+use super::{Look, standing::QUARTERS};
+use crate::{
+    attio::{client::Client, watch::Seen},
+    config::Config,
+    dispatch::Limits,
+    inventory::{self, Inventory},
+    reload,
+    store::{
+        Backlog, Fared, MOST_COUNTED, OpenTally, PauseKind, QUARTER, StandingPause, StoreError,
+        Tally, quarter_of,
+    },
+    telemetry::{Metrics, Pulse, pulse::Beat},
+};
 
 /// Answers questions about how everything stands. Built by the program that serves: commands know
 /// only what is kept.
 #[derive(Debug)]
 pub struct Lookout {
-    look: Arc<Look>,
+    pub(super) parts: Parts,
+    pub(super) started_at: OffsetDateTime,
+}
+
+/// What there is to be seen.
+#[derive(Debug)]
+pub struct Parts {
+    /// What is kept.
+    pub look: Arc<Look>,
+    /// Which configuration is in effect.
+    pub standing: reload::Standing,
+    /// What may run at once, and what not.
+    pub limits: Arc<Limits>,
+    /// What was counted.
+    pub metrics: Arc<Metrics>,
+    /// How fast it goes.
+    pub pulse: Arc<Pulse>,
+    /// Access to Attio, where configured.
+    pub client: Option<Client>,
+    /// The webhooks as they were seen last.
+    pub seen: Seen,
+    /// This process, as the store knows it.
+    pub process: Uuid,
+}
+
+/// What is kept of how things stand, at about one moment.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) tallies: Vec<Tally>,
+    pub(super) fared: Vec<Fared>,
+    pub(super) open: Vec<OpenTally>,
+    pub(super) backlog: Vec<Backlog>,
+    pub(super) pauses: Vec<StandingPause>,
 }
 
 impl Lookout {
+    /// Sees from now on.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, started_at: OffsetDateTime::now_utc() }
+    }
+
     /// What is kept, for stories and lists.
     #[must_use]
     pub fn look(&self) -> &Arc<Look> {
-        &self.look
+        &self.parts.look
     }
 
     /// Every source, route and action that is configured now, and how it fares.
     ///
     /// # Errors
     /// Any [`StoreError`].
-    pub async fn inventory(&self, _now: OffsetDateTime) -> Result<Inventory, StoreError> {
-        Err(StoreError::Unusable("is not told yet".to_owned()))
+    pub async fn inventory(&self, now: OffsetDateTime) -> Result<Inventory, StoreError> {
+        let config = self.config();
+        let mut lane = self.parts.look.readers().reader().await?;
+        let activity = lane.activity(inventory::span(&config.store, now)).await?;
+        Ok(Inventory::new(&config, Some(&activity), now.date()))
+    }
+
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.parts.standing.config()
+    }
+
+    pub(super) fn beat(&self) -> Beat {
+        self.parts.pulse.beat(&self.parts.metrics, Instant::now())
+    }
+
+    /// The actions whose breakers are open in this process.
+    pub(super) fn open_breakers(&self) -> Vec<String> {
+        let standing = self.parts.limits.standing().into_iter();
+        standing.filter(|(_, is_open, _)| *is_open).map(|(name, ..)| name.to_string()).collect()
+    }
+
+    pub(super) async fn kept(&self, now: OffsetDateTime) -> Result<Kept, StoreError> {
+        let mut lane = self.parts.look.readers().reader().await?;
+        Ok(Kept {
+            tallies: lane.tallies(begin_of_day(now)).await?,
+            fared: lane.fared().await?,
+            open: lane.open_tallies(MOST_COUNTED).await?,
+            backlog: lane.backlog().await?,
+            pauses: lane.pauses().await?,
+        })
+    }
+}
+
+/// When the first of a day's quarters of an hour began.
+pub(super) fn begin_of_day(now: OffsetDateTime) -> OffsetDateTime {
+    let quarters = i64::try_from(QUARTERS).unwrap_or(i64::MAX) - 1;
+    quarter_of(now) - time::Duration::seconds(quarters * QUARTER)
+}
+
+impl Kept {
+    pub(super) fn pause(&self, kind: PauseKind, name: &str) -> Option<&StandingPause> {
+        self.pauses.iter().find(|one| one.pause.kind == kind && one.pause.name == name)
+    }
+
+    /// Whether open deliveries were not all counted.
+    pub(super) fn is_cut(&self) -> bool {
+        let counted: u64 = self.open.iter().map(|one| one.count).sum();
+        let all: u64 = self.backlog.iter().map(Backlog::open).sum();
+        counted < all
+    }
+
+    /// How long the oldest due delivery of an action that is not paused has waited.
+    pub(super) fn oldest_due(&self) -> Option<Duration> {
+        let waits = |row: &&Backlog| self.pause(PauseKind::Action, &row.action).is_none();
+        self.backlog.iter().filter(waits).map(|row| row.oldest_due).max()
     }
 }

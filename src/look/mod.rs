@@ -8,10 +8,11 @@ pub mod attio;
 pub mod dead;
 mod lookout;
 pub mod overview;
+mod problems;
 pub mod standing;
 mod story;
 
-pub use lookout::Lookout;
+pub use lookout::{Lookout, Parts};
 pub use story::{DeliveryStory, EventStory, MessageStory, RouteDecision, Tried};
 
 use std::{
@@ -83,6 +84,10 @@ impl Look {
     #[must_use]
     pub fn new(store: &Store, routes: routing::Shared) -> Self {
         Self { readers: Readers::new(store), routes, names: Mutex::default() }
+    }
+
+    pub(super) fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// One page of messages.

@@ -4,8 +4,18 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Lookout, standing::Day};
-use crate::store::{StoreError, some_time, time};
+use super::{
+    Lookout,
+    lookout::Kept,
+    problems::{Seen, problems},
+    standing::{Day, RouteStanding},
+};
+use crate::{
+    config::Config,
+    inventory::Inventory,
+    store::{PauseKind, StoreError, some_time, time},
+    telemetry::pulse::Beat,
+};
 
 /// All that the first page shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -159,6 +169,91 @@ impl Lookout {
     /// # Errors
     /// Any [`StoreError`].
     pub async fn overview(&self) -> Result<Overview, StoreError> {
-        Err(StoreError::Unusable("is not told yet".to_owned()))
+        let now = OffsetDateTime::now_utc();
+        let (config, kept) = (self.config(), self.kept(now).await?);
+        let attio = self.attio().await?;
+        let (routes, actions) = (self.routes_of(&kept, now), self.actions_of(&kept, now));
+        let beat = self.beat();
+        let rates = Rates::from(&beat);
+        let refused = self.parts.standing.refused();
+        let inventory = Inventory::new(&config, None, now.date());
+        let unreviewed = inventory.entries.iter().filter(|it| !it.findings().is_empty()).count();
+        let problems = problems(&Seen {
+            routes: &routes,
+            actions: &actions,
+            attio: &attio,
+            rates,
+            refused: refused.as_ref(),
+            unreviewed,
+            now,
+        });
+        let (generation, fingerprint) = self.parts.standing.current();
+        Ok(Overview {
+            is_healthy: problems.iter().all(|problem| problem.weight != Weight::Trouble),
+            problems,
+            rates,
+            ack: AckTime::of(&beat),
+            oldest_due_seconds: kept.oldest_due().map_or(0.0, |waited| waited.as_secs_f64()),
+            open: Open::of(&config, &kept),
+            dead_letters: kept.backlog.iter().map(|row| row.dead).sum(),
+            configuration: Configuration {
+                generation,
+                fingerprint,
+                refused_since: refused.as_ref().map(|refused| refused.since),
+                refused: refused.map(|refused| refused.problems),
+            },
+            process: Process {
+                id: self.parts.process,
+                version: env!("CARGO_PKG_VERSION"),
+                started_at: self.started_at,
+            },
+            routes: routes.into_iter().take(config.routes.len()).map(RouteDay::from).collect(),
+        })
+    }
+}
+
+impl From<&Beat> for Rates {
+    fn from(beat: &Beat) -> Self {
+        Self {
+            window_seconds: beat.window.as_secs_f64(),
+            accepted: beat.accepted,
+            refused: beat.refused,
+            delivered: beat.delivered,
+        }
+    }
+}
+
+impl AckTime {
+    fn of(beat: &Beat) -> Option<Self> {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let count = beat.answers() as u64;
+        let (p50_seconds, p99_seconds) = (beat.quantile(0.5)?, beat.quantile(0.99)?);
+        Some(Self { p50_seconds, p99_seconds, count })
+    }
+}
+
+impl Open {
+    /// As the gauges tell it: what is due for an action that is paused, is paused; what waits for
+    /// one that is configured no longer, is orphaned.
+    fn of(config: &Config, kept: &Kept) -> Self {
+        let mut open = Self::default();
+        for row in &kept.backlog {
+            if !config.actions.iter().any(|action| action.name.as_str() == row.action) {
+                open.orphaned += row.open();
+                continue;
+            }
+            let is_paused = kept.pause(PauseKind::Action, &row.action).is_some();
+            *(if is_paused { &mut open.paused } else { &mut open.due }) += row.due;
+            open.leased += row.leased;
+            open.paused += row.paused;
+            open.orphaned += row.orphaned;
+        }
+        open
+    }
+}
+
+impl From<RouteStanding> for RouteDay {
+    fn from(route: RouteStanding) -> Self {
+        Self { route: route.name, day: route.fares.day }
     }
 }

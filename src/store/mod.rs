@@ -252,6 +252,14 @@ pub struct Backlog {
     pub oldest_due: Duration,
 }
 
+impl Backlog {
+    /// All that have not ended.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.due + self.leased + self.orphaned + self.paused
+    }
+}
+
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

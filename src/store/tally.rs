@@ -183,6 +183,17 @@ impl Lane {
             Self::Sqlite(lane) => lane.dead_tallies(most).await,
         }
     }
+
+    /// How many dead letters there are that nobody has replayed.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn dead_count(&mut self) -> Result<u64, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.dead_count().await,
+            Self::Sqlite(lane) => lane.dead_count().await,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 pub mod logs;
 pub mod metrics;
+pub mod pulse;
 
 pub use metrics::Metrics;
+pub use pulse::Pulse;
 
 /// An error with its causes, in one line.
 #[must_use]

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::answer::{error, json_of, unavailable};
 use crate::{
-    look::{Look, ask},
+    look::{Lookout, ask},
     store::{Page, Search, StoreError, Table},
     telemetry::error_text,
 };
@@ -27,7 +27,7 @@ use crate::{
 pub const OPENAPI: &str = include_str!("openapi.json");
 
 /// Every path that can be read, as the description writes it.
-pub const PATHS: [&str; 7] = [
+pub const PATHS: [&str; 13] = [
     "/api/openapi.json",
     "/api/messages",
     "/api/messages/{id}",
@@ -35,19 +35,31 @@ pub const PATHS: [&str; 7] = [
     "/api/events/{id}",
     "/api/deliveries",
     "/api/deliveries/{id}",
+    "/api/overview",
+    "/api/routes",
+    "/api/actions",
+    "/api/dead-letters",
+    "/api/inventory",
+    "/api/attio",
 ];
 
 type Answer = Response<Body>;
 
+/// A whole list.
+#[derive(Serialize)]
+struct All<T> {
+    items: Vec<T>,
+}
+
 /// The routes, without who may use them.
-pub(super) fn router(look: Arc<Look>) -> Router {
+pub(super) fn router(lookout: Arc<Lookout>) -> Router {
     let with_paths = PATHS.into_iter().fold(Router::new(), |router, path| {
         router.route(path, handler(path).fallback(wrong_method))
     });
-    with_paths.route("/api/{*other}", axum::routing::any(not_found)).with_state(look)
+    with_paths.route("/api/{*other}", axum::routing::any(not_found)).with_state(lookout)
 }
 
-fn handler(path: &str) -> MethodRouter<Arc<Look>> {
+fn handler(path: &str) -> MethodRouter<Arc<Lookout>> {
     match path {
         "/api/messages" => get(messages),
         "/api/messages/{id}" => get(message),
@@ -55,6 +67,12 @@ fn handler(path: &str) -> MethodRouter<Arc<Look>> {
         "/api/events/{id}" => get(event),
         "/api/deliveries" => get(deliveries),
         "/api/deliveries/{id}" => get(delivery),
+        "/api/overview" => get(overview),
+        "/api/routes" => get(routes),
+        "/api/actions" => get(actions),
+        "/api/dead-letters" => get(dead_letters),
+        "/api/inventory" => get(inventory),
+        "/api/attio" => get(attio),
         _ => get(openapi),
     }
 }
@@ -73,50 +91,83 @@ async fn wrong_method() -> Answer {
     error(StatusCode::METHOD_NOT_ALLOWED, "method", "this can only be read, with GET")
 }
 
-async fn messages(State(look): State<Arc<Look>>, RawQuery(query): RawQuery) -> Answer {
+async fn messages(State(lookout): State<Arc<Lookout>>, RawQuery(query): RawQuery) -> Answer {
     match asked(Table::Messages, query.as_deref()) {
-        Ok((filter, page)) => shown(look.messages(&filter, &page).await.map(Some)),
+        Ok((filter, page)) => shown(lookout.look().messages(&filter, &page).await.map(Some)),
         Err(wrong) => bad_request(&wrong),
     }
 }
 
-async fn events(State(look): State<Arc<Look>>, RawQuery(query): RawQuery) -> Answer {
+async fn events(State(lookout): State<Arc<Lookout>>, RawQuery(query): RawQuery) -> Answer {
     match asked(Table::Events, query.as_deref()) {
-        Ok((filter, page)) => shown(look.events(&filter, &page).await.map(Some)),
+        Ok((filter, page)) => shown(lookout.look().events(&filter, &page).await.map(Some)),
         Err(wrong) => bad_request(&wrong),
     }
 }
 
-async fn deliveries(State(look): State<Arc<Look>>, RawQuery(query): RawQuery) -> Answer {
+async fn deliveries(State(lookout): State<Arc<Lookout>>, RawQuery(query): RawQuery) -> Answer {
     match asked(Table::Deliveries, query.as_deref()) {
-        Ok((filter, page)) => shown(look.deliveries(&filter, &page).await.map(Some)),
+        Ok((filter, page)) => shown(lookout.look().deliveries(&filter, &page).await.map(Some)),
         Err(wrong) => bad_request(&wrong),
     }
 }
 
-async fn message(State(look): State<Arc<Look>>, Path(id): Path<String>, query: RawQuery) -> Answer {
+async fn message(
+    State(lookout): State<Arc<Lookout>>,
+    Path(id): Path<String>,
+    query: RawQuery,
+) -> Answer {
     match one(&id, &query) {
-        Ok((id, with_body)) => shown(look.message(id, with_body).await),
+        Ok((id, with_body)) => shown(lookout.look().message(id, with_body).await),
         Err(hint) => bad_request(hint),
     }
 }
 
-async fn event(State(look): State<Arc<Look>>, Path(id): Path<String>, query: RawQuery) -> Answer {
+async fn event(
+    State(lookout): State<Arc<Lookout>>,
+    Path(id): Path<String>,
+    query: RawQuery,
+) -> Answer {
     match one(&id, &query) {
-        Ok((id, with_body)) => shown(look.event(id, with_body).await),
+        Ok((id, with_body)) => shown(lookout.look().event(id, with_body).await),
         Err(hint) => bad_request(hint),
     }
 }
 
 async fn delivery(
-    State(look): State<Arc<Look>>,
+    State(lookout): State<Arc<Lookout>>,
     Path(id): Path<String>,
     query: RawQuery,
 ) -> Answer {
     match one(&id, &query) {
-        Ok((id, with_body)) => shown(look.delivery(id, with_body).await),
+        Ok((id, with_body)) => shown(lookout.look().delivery(id, with_body).await),
         Err(hint) => bad_request(hint),
     }
+}
+
+async fn overview(State(lookout): State<Arc<Lookout>>) -> Answer {
+    shown(lookout.overview().await.map(Some))
+}
+
+async fn routes(State(lookout): State<Arc<Lookout>>) -> Answer {
+    shown(lookout.routes().await.map(|items| Some(All { items })))
+}
+
+async fn actions(State(lookout): State<Arc<Lookout>>) -> Answer {
+    shown(lookout.actions().await.map(|items| Some(All { items })))
+}
+
+async fn dead_letters(State(lookout): State<Arc<Lookout>>) -> Answer {
+    shown(lookout.dead_letters().await.map(Some))
+}
+
+async fn inventory(State(lookout): State<Arc<Lookout>>) -> Answer {
+    let inventory = lookout.inventory(OffsetDateTime::now_utc()).await;
+    shown(inventory.map(|inventory| Some(inventory.to_json())))
+}
+
+async fn attio(State(lookout): State<Arc<Lookout>>) -> Answer {
+    shown(lookout.attio().await.map(Some))
 }
 
 fn asked(table: Table, query: Option<&str>) -> Result<(Search, Page), String> {

@@ -11,13 +11,11 @@ use axum::{
 };
 use minijinja::{Environment, Value, context};
 
-use crate::admin::access::SESSION;
+use crate::admin::{access::SESSION, pages::engine};
 
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut engine = Environment::new();
-    engine.add_filter("urlencode", |text: &str| in_query(text));
+    let mut engine = engine();
     for (name, source) in [
-        ("base.html", include_str!("templates/base.html")),
         ("login.html", include_str!("templates/login.html")),
         ("again.html", include_str!("templates/again.html")),
         ("refused.html", include_str!("templates/refused.html")),
@@ -53,7 +51,8 @@ pub(super) fn refused(status: StatusCode, why: &str, back: &str) -> Response<Bod
 
 fn shown(status: StatusCode, template: &str, values: Value) -> Response<Body> {
     let template = ENGINE.get_template(template).expect("every template was added");
-    let text = template.render(values).expect("a test has seen every template");
+    let frame = context! { has_frame => false, note => (), path => "" };
+    let text = template.render(context! { ..values, ..frame }).expect("a test has seen every template");
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("text/html; charset=utf-8");

@@ -16,7 +16,7 @@ mod transport;
 mod webhooks;
 mod writes;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 pub use error::ApiError;
 pub use history::{Cursor, Page, Query};
@@ -64,6 +64,12 @@ impl Client {
             writes: Limit::new(config.writes, WRITES_AT_ONCE),
             metrics,
         })))
+    }
+
+    /// For how long Attio asked not to be asked, reads and writes apart, where it did.
+    #[must_use]
+    pub fn pauses(&self) -> (Option<Duration>, Option<Duration>) {
+        (self.0.reads.paused_for(), self.0.writes.paused_for())
     }
 
     fn limit(&self, kind: Kind) -> &Limit {

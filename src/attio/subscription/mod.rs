@@ -11,6 +11,7 @@ mod fit;
 #[cfg(test)]
 mod given;
 mod plan;
+mod told;
 mod wanted;
 mod webhook;
 

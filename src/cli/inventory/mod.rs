@@ -3,7 +3,6 @@
 //! What is configured is always shown. When the store cannot be asked, the figures are "unknown".
 
 mod csv;
-mod json;
 mod markdown;
 mod text;
 
@@ -21,8 +20,8 @@ use uuid::Uuid;
 use super::migrate;
 use crate::{
     config::Config,
-    inventory::{COUNTED_DAYS, Inventory},
-    store::{Activity, LaneKind, Span, Store},
+    inventory::{Inventory, span},
+    store::{Activity, LaneKind, Store},
 };
 
 /// The exit code when somebody should see to something.
@@ -65,7 +64,7 @@ pub(super) fn run(stocktake: &Stocktake, config: &Config) -> ExitCode {
         let text = match stocktake.output {
             Form::Markdown => markdown::render(&inventory),
             Form::Csv => csv::render(&inventory),
-            Form::Json => json::render(&inventory),
+            Form::Json => format!("{:#}\n", inventory.to_json()),
         };
         write!(stdout(), "{text}")?;
         let findings = text::findings(&inventory);
@@ -90,12 +89,7 @@ async fn ask(config: &Config, now: OffsetDateTime) -> anyhow::Result<Activity> {
     if status.newest_applied < status.newest_known {
         bail!("the store is not ready: run `attio-relay migrate`");
     }
-    let counted = time::Duration::days(COUNTED_DAYS);
-    let retention = time::Duration::try_from(config.store.retention).unwrap_or(counted);
-    let span = Span {
-        oldest: now.saturating_sub(retention.max(counted)),
-        counted_since: now.saturating_sub(counted),
-    };
+    let span = span(&config.store, now);
     // The kind whose connection to a SQLite file is its own, so that nobody waits for this.
     Ok(store.lane(LaneKind::Sample, DEADLINE).activity(span).await?)
 }

@@ -1,8 +1,8 @@
 //! Texts that all forms share.
 
-use time::{Date, OffsetDateTime, UtcOffset};
+use time::{Date, OffsetDateTime};
 
-use crate::inventory::{Entry, Figures, Inventory};
+use crate::inventory::{Entry, Figures, Inventory, moment};
 
 /// What stands where the store could not be asked.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -13,13 +13,6 @@ pub(super) fn findings(inventory: &Inventory) -> Vec<String> {
         plain(&format!("{} `{}` {what}", entry.kind.as_str(), entry.name))
     };
     inventory.findings().map(told).collect()
-}
-
-/// To the second, in RFC 3339.
-pub(super) fn moment(moment: OffsetDateTime) -> String {
-    let moment = moment.to_offset(UtcOffset::UTC);
-    let (hour, minute, second) = moment.to_hms();
-    format!("{}T{hour:02}:{minute:02}:{second:02}Z", moment.date())
 }
 
 /// A day, or nothing.

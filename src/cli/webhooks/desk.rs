@@ -11,7 +11,7 @@ use crate::{
         catalog::{Catalog, Holder},
         client::{self, ApiError, Client, Instant},
         learn::learn,
-        subscription::{Comparison, Plan, Subscription, Target, Webhook},
+        subscription::{Comparison, Plan, Subscription, Target, UnknownName, Webhook},
     },
     config::{self, Config, Name, Route, Source},
     telemetry::Metrics,
@@ -221,7 +221,7 @@ impl Survey {
         if self.plan.unknown.is_empty() {
             return Ok(());
         }
-        let told: Vec<_> = self.plan.unknown.iter().map(super::show::unknown).collect();
+        let told: Vec<_> = self.plan.unknown.iter().map(UnknownName::describe).collect();
         bail!("{}", told.join("\n"))
     }
 }

@@ -8,12 +8,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::desk::Survey;
-use crate::attio::{
-    catalog::Catalog,
-    subscription::{
-        Comparison, Finding, Planned, Reason, Subscription, Target, UnknownName, Webhook,
-        Whereabouts, whereabouts,
-    },
+use crate::attio::subscription::{
+    Comparison, Planned, Reason, Target, UnknownName, Webhook, Whereabouts, whereabouts,
 };
 
 /// Prints. Nothing that somebody wrote in Attio may reach a terminal as a command to it.
@@ -42,19 +38,6 @@ pub(super) fn address(webhook: &Webhook, targets: &[Target]) -> String {
     }
 }
 
-/// A slug that does not exist.
-pub(super) fn unknown(name: &UnknownName) -> String {
-    let UnknownName { route, what, name, meant } = name;
-    let hint = match meant {
-        Some(meant) => format!("; did you mean `{meant}`?"),
-        None if *what == "list" => {
-            "; a private list is shown only to whom it is shared with".to_owned()
-        }
-        None => String::new(),
-    };
-    format!("route {route}: there is no {what} `{name}` in the workspace{hint}")
-}
-
 /// The plan and what differs from it, for people.
 pub(super) fn report(survey: &Survey, comparison: &Comparison<'_>) -> String {
     let mut lines = Vec::new();
@@ -68,8 +51,8 @@ pub(super) fn report(survey: &Survey, comparison: &Comparison<'_>) -> String {
         table.add_row([what, reasons.join(", "), note.to_owned()]);
     }
     lines.push(table.to_string());
-    lines.extend(survey.plan.unknown.iter().map(unknown));
-    lines.extend(comparison.findings.iter().map(|one| finding(one, &survey.catalog)));
+    lines.extend(survey.plan.unknown.iter().map(UnknownName::describe));
+    lines.extend(comparison.findings.iter().map(|one| one.describe(&survey.catalog)));
     if comparison.is_settled() && survey.plan.unknown.is_empty() {
         lines.push("Attio sends what the routes need: nothing differs".to_owned());
     }
@@ -95,39 +78,4 @@ pub(super) fn report_json(survey: &Survey, comparison: &Comparison<'_>) -> Strin
         "findings": comparison.findings,
     });
     format!("{value:#}")
-}
-
-/// One finding, for people.
-pub(super) fn finding(finding: &Finding, catalog: &Catalog) -> String {
-    match finding {
-        Finding::Missing { target_url } => format!("missing: no webhook delivers to {target_url}"),
-        Finding::Differing { webhook_id, lacking, superfluous } => {
-            let line =
-                |sign: &str, one: &Subscription| format!("\n  {sign} {}", one.describe(catalog));
-            let changes = lacking.iter().map(|one| line("+", one));
-            let changes = changes.chain(superfluous.iter().map(|one| line("-", one)));
-            format!("differing: webhook {webhook_id}{}", changes.collect::<String>())
-        }
-        Finding::Duplicate { webhook_id, target_url } => format!(
-            "duplicate: webhook {webhook_id} delivers to {target_url} too, so events come twice; \
-             `webhooks rotate --finish` ends a rotation, `webhooks apply --prune` deletes it"
-        ),
-        Finding::Degraded { webhook_id } => format!(
-            "degraded: webhook {webhook_id}; Attio could not deliver for days, and sends nothing \
-             any more within 7 days of when that began (Attio does not tell when). See why; if it \
-             cannot be mended in time, `webhooks rotate` makes a new one"
-        ),
-        Finding::Inactive { webhook_id } => format!(
-            "inactive: webhook {webhook_id} gets nothing any more, 0 days are left; only a new one \
-             helps. `webhooks apply --prune` deletes it"
-        ),
-        Finding::Superfluous { webhook_id, target_url } => format!(
-            "superfluous: webhook {webhook_id} posts to {target_url}, where no source is; \
-             `webhooks apply --prune` deletes it"
-        ),
-        Finding::Overlapping { webhook_id, source } => format!(
-            "overlapping: webhook {webhook_id} brings to source {source} what is planned here, so \
-             such events come twice; delete it, or plan for that source with --source {source}"
-        ),
-    }
 }

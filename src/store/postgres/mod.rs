@@ -40,7 +40,7 @@ pub mod statements {
     pub const HOLD: &str = super::pause::HOLD;
     pub const LET_GO: &str = super::pause::LET_GO;
     pub const ADD_TALLIES: &str = super::tally::ADD;
-    pub const TALLIES: [&str; 5] = super::tally::STATEMENTS;
+    pub const TALLIES: [&str; 6] = super::tally::STATEMENTS;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const LOOK: [&str; 17] = super::look::statements::ALL;
     pub const RECEIVED: &str = super::activity::RECEIVED;

@@ -78,6 +78,9 @@ FROM (
 ) newest
 GROUP BY action, route, reason";
 
+pub(super) const DEAD_COUNT: &str = "-- store::postgres::dead_count
+SELECT count(*) FROM deliveries WHERE state = 'dead' AND replayed_by IS NULL";
+
 /// Of what a person ends, in the transaction that ends it.
 const DISCARDED: &str = "-- store::postgres::discard tally
 INSERT INTO tallies AS t (bucket, route, action, result, count)
@@ -87,7 +90,7 @@ GROUP BY n.route, n.action ORDER BY n.route, n.action
 ON CONFLICT (bucket, route, action, result) DO UPDATE SET count = t.count + EXCLUDED.count";
 
 /// Those that read.
-pub(super) const STATEMENTS: [&str; 5] = [TALLIES, SUMMED, FARED, OPEN, DEAD];
+pub(super) const STATEMENTS: [&str; 6] = [TALLIES, SUMMED, FARED, OPEN, DEAD, DEAD_COUNT];
 
 impl Lane {
     pub(in crate::store) async fn add_tallies(
@@ -135,6 +138,12 @@ impl Lane {
     ) -> Result<Vec<DeadTally>, StoreError> {
         let statement = sqlx::query(DEAD).bind(count(most)).try_map(|row| dead_tally(&row));
         self.look(async |db| statement.fetch_all(db).await).await
+    }
+
+    pub(in crate::store) async fn dead_count(&mut self) -> Result<u64, StoreError> {
+        let counted = sqlx::query_scalar(DEAD_COUNT);
+        let counted: i64 = self.look(async |db| counted.fetch_one(db).await).await?;
+        Ok(unsigned(counted))
     }
 }
 

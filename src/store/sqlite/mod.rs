@@ -39,7 +39,7 @@ pub mod statements {
     pub const HOLD: &str = super::pause::HOLD;
     pub const RESUMED: &str = super::pause::RESUMED;
     pub const LET_GO: &str = super::pause::LET_GO;
-    pub const TALLIES: [&str; 5] = super::tally::STATEMENTS;
+    pub const TALLIES: [&str; 6] = super::tally::STATEMENTS;
     pub const MERGE: [&str; 4] = super::merge::STATEMENTS;
     pub const LOOK: [&str; 17] = super::look::statements::ALL;
     pub const RECEIVED: &str = super::activity::RECEIVED;

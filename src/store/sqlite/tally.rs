@@ -79,8 +79,11 @@ FROM (
 ) newest
 GROUP BY action, route, reason";
 
+pub(super) const DEAD_COUNT: &str = "-- store::sqlite::dead_count
+SELECT count(*) FROM deliveries INDEXED BY deliveries_dead WHERE state = 'dead' AND replayed_by IS NULL";
+
 /// Those that read.
-pub(super) const STATEMENTS: [&str; 5] = [TALLIES, SUMMED, FARED, OPEN, DEAD];
+pub(super) const STATEMENTS: [&str; 6] = [TALLIES, SUMMED, FARED, OPEN, DEAD, DEAD_COUNT];
 
 impl Lane {
     pub(in crate::store) async fn add_tallies(
@@ -141,6 +144,12 @@ impl Lane {
     ) -> Result<Vec<DeadTally>, StoreError> {
         let statement = sqlx::query(DEAD).bind(count(most)).try_map(|row| dead_tally(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
+    }
+
+    pub(in crate::store) async fn dead_count(&mut self) -> Result<u64, StoreError> {
+        let counted = sqlx::query_scalar(DEAD_COUNT);
+        let counted: i64 = self.connection.read(async |db| counted.fetch_one(db).await).await?;
+        Ok(unsigned(counted))
     }
 }
 

@@ -46,7 +46,8 @@ impl Look {
         let public_url = config.server.public_url.unwrap();
         let targets = vec![Target::new(&public_url, &config.sources[0])];
         let every = Duration::from_millis(10);
-        let task = watch::watch(client, targets, every, Arc::clone(&metrics), stop.clone());
+        let shown = (Arc::clone(&metrics), watch::Seen::default());
+        let task = watch::watch(client, targets, every, shown, stop.clone());
         Self { attio, metrics, webhook, stop, task: tokio::spawn(task) }
     }
 

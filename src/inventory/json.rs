@@ -1,18 +1,28 @@
 //! The inventory for programs. Figures that are unknown are null, and `figures_known` says so.
 
 use serde_json::{Value, json};
-use time::Date;
+use time::{Date, OffsetDateTime, UtcOffset};
 
-use super::text::moment;
-use crate::inventory::{COUNTED_DAYS, Entry, Figures, Inventory, Reads, Review};
+use super::{COUNTED_DAYS, Entry, Figures, Inventory, Reads, Review};
 
-pub(super) fn render(inventory: &Inventory) -> String {
-    let value = json!({
-        "counted_days": COUNTED_DAYS,
-        "figures_known": inventory.entries.iter().all(|entry| entry.figures.is_some()),
-        "entries": inventory.entries.iter().map(entry).collect::<Vec<_>>(),
-    });
-    format!("{value:#}\n")
+impl Inventory {
+    /// As the command prints it and the API answers.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "counted_days": COUNTED_DAYS,
+            "figures_known": self.entries.iter().all(|entry| entry.figures.is_some()),
+            "entries": self.entries.iter().map(entry).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// To the second, in RFC 3339.
+#[must_use]
+pub fn moment(moment: OffsetDateTime) -> String {
+    let moment = moment.to_offset(UtcOffset::UTC);
+    let (hour, minute, second) = moment.to_hms();
+    format!("{}T{hour:02}:{minute:02}:{second:02}Z", moment.date())
 }
 
 fn entry(entry: &Entry) -> Value {
