@@ -1,8 +1,10 @@
 //! Looking at what is kept, as programs and people do.
 
 mod api;
+mod attio;
 mod commands;
-mod description;
+pub mod description;
+mod standing;
 
 use serde_json::Value;
 

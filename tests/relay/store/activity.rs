@@ -1,19 +1,20 @@
 //! What became of messages and deliveries: counted for a time, and what came last.
 
 use attio_relay::store::{
-    Activity, Lane, LaneKind, NewMessage, Outcome, RouteActivity, SourceActivity, Span, Verdict,
+    Activity, Counted, Fared, Lane, LaneKind, NewMessage, RouteActivity, SourceActivity, Span,
+    Tally, quarter_of,
 };
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::{on_both_engines, words::*};
-use crate::support::database::{Engine, TestDatabase, lane};
+use crate::support::database::{TestDatabase, lane};
 
 on_both_engines![
     deliveries_are_counted_by_what_became_of_them,
-    the_last_success_and_the_last_failure_are_told,
-    what_is_older_is_the_last_and_not_counted,
-    what_is_older_still_is_not_looked_at_but_for_what_is_open,
+    the_last_success_and_the_last_failure_are_told_however_old,
+    older_messages_are_the_last_and_not_counted,
+    still_older_messages_are_not_looked_at_and_what_is_open_is,
     messages_are_counted_by_their_source,
     an_empty_store_shows_no_activity,
 ];
@@ -55,89 +56,60 @@ fn old(key: &str, action: &str, days: i64) -> NewMessage {
     old
 }
 
-/// The moment in a column, as text, to the microsecond.
-async fn moment(db: &TestDatabase, expression: &str) -> OffsetDateTime {
-    let micros = match db.engine {
-        Engine::Postgres => format!("(extract(epoch FROM {expression}) * 1000000)::int8"),
-        Engine::Sqlite => expression.to_owned(),
-    };
-    let micros = db.number(&format!("SELECT {micros} FROM deliveries d, attempts a")).await;
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).unwrap()
-}
-
 async fn deliveries_are_counted_by_what_became_of_them(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
-    let verdicts = [
-        Verdict::Succeeded,
-        Verdict::Succeeded,
-        Verdict::Skipped("no".into()),
-        Verdict::Dead("no".into()),
-        Verdict::Orphaned,
-        Verdict::Retry(LONG),
+    let tally = |days: i64, result, count| Tally {
+        bucket: quarter_of(now() - Duration::days(days)),
+        route: "deals-to-billing".to_owned(),
+        action: BILLING.to_owned(),
+        result,
+        count,
+    };
+    let tallies = [
+        tally(0, Counted::Succeeded, 1),
+        tally(29, Counted::Succeeded, 1),
+        tally(31, Counted::Succeeded, 9),
+        tally(0, Counted::Skipped, 3),
+        tally(0, Counted::Dead, 4),
+        tally(0, Counted::Discarded, 5),
+        tally(0, Counted::Failed, 6),
     ];
-    let all = verdicts.iter().map(|_| delivery(BILLING)).collect();
-    lanes.record_deliveries("k", all).await;
-    let claimed = lanes.claim(BILLING, 6).await;
-    let ends: Vec<Outcome> =
-        claimed.iter().zip(verdicts).map(|(it, verdict)| outcome(it, verdict)).collect();
-    lanes.finish(&ends).await;
+    sample(db).add_tallies(&tallies, &[]).await.unwrap();
+    lanes.record_deliveries("k", vec![delivery(BILLING), delivery(BILLING)]).await;
     lanes.record_deliveries("first", vec![ordered(BILLING, "a"), ordered(BILLING, "a")]).await;
     lanes.record_deliveries("other", vec![leased("slack", LONG)]).await;
     let counted = of(db, BILLING).await;
     let counts = [counted.succeeded, counted.skipped, counted.dead, counted.discarded];
-    assert_eq!((counts, counted.open), ([2, 1, 1, 0], 4));
+    assert_eq!((counts, counted.open), ([2, 3, 4, 5], 4));
     assert_eq!(counted.route, "deals-to-billing");
     assert_eq!(of(db, "slack").await.open, 1);
 }
 
-async fn the_last_success_and_the_last_failure_are_told(db: &TestDatabase) {
-    let mut lanes = Lanes::of(&db.store().await);
-    lanes.record_deliveries("k", vec![delivery(BILLING)]).await;
-    let claimed = lanes.claim_soon(BILLING, LONG).await;
-    let cut_off = tried(&claimed, Verdict::Postponed(NO_TIME), "cut_off");
-    lanes.finish(&[cut_off]).await;
-    assert_eq!(of(db, BILLING).await.last_failure, None, "a stop is no failure");
-    let claimed = lanes.claim_soon(BILLING, LONG).await;
-    db.run("DELETE FROM attempts").await.unwrap();
-    lanes.finish(&[retry_now(&claimed)]).await;
-    let failed = match db.engine {
-        Engine::Postgres => "a.started_at + a.duration_us * interval '1 microsecond'",
-        Engine::Sqlite => "a.started_at + a.duration_us",
+async fn the_last_success_and_the_last_failure_are_told_however_old(db: &TestDatabase) {
+    db.store().await;
+    let (failed, succeeded) = (quarter_of(now()), quarter_of(now()) - Duration::days(70));
+    let fared = Fared {
+        route: "deals-to-billing".to_owned(),
+        action: BILLING.to_owned(),
+        last_success: Some(succeeded),
+        last_failure: Some(failed),
+        ..Fared::default()
     };
-    let failed = moment(db, failed).await;
-    let told = of(db, BILLING).await;
-    assert_eq!((told.last_failure, told.last_success), (Some(failed), None));
-    let claimed = lanes.claim_soon(BILLING, LONG).await;
-    lanes.finish(&[outcome(&claimed, Verdict::Succeeded)]).await;
-    let succeeded = moment(db, "d.ended_at").await;
+    sample(db).add_tallies(&[], &[fared]).await.unwrap();
     let told = of(db, BILLING).await;
     assert_eq!((told.last_failure, told.last_success), (Some(failed), Some(succeeded)));
-    lanes.record_deliveries("l", vec![delivery(BILLING)]).await;
-    let claimed = lanes.claim_soon(BILLING, LONG).await;
-    lanes.finish(&[outcome(&claimed, Verdict::Dead("the condition failed".into()))]).await;
-    assert!(of(db, BILLING).await.last_failure > Some(succeeded), "dead without an attempt");
 }
 
-async fn what_is_older_is_the_last_and_not_counted(db: &TestDatabase) {
+async fn older_messages_are_the_last_and_not_counted(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
     lanes.record(old("k", BILLING, 45)).await;
-    let claimed = lanes.claim_soon(BILLING, LONG).await;
-    lanes.finish(&[tried(&claimed, Verdict::Retry(NO_TIME), "timeout")]).await;
-    let claimed = lanes.claim_soon(BILLING, LONG).await;
-    lanes.finish(&[tried(&claimed, Verdict::Succeeded, "succeeded")]).await;
-    let told = of(db, BILLING).await;
-    assert_eq!(told.succeeded, 0);
-    assert!(told.last_success.is_some() && told.last_failure.is_some());
     let of_source = &activity(db).await.sources[0];
     assert_eq!(of_source.accepted, 0);
     assert!(of_source.last_accepted.is_some());
 }
 
-async fn what_is_older_still_is_not_looked_at_but_for_what_is_open(db: &TestDatabase) {
+async fn still_older_messages_are_not_looked_at_and_what_is_open_is(db: &TestDatabase) {
     let mut lanes = Lanes::of(&db.store().await);
-    lanes.record(old("k", BILLING, 70)).await;
-    let claimed = lanes.claim_soon(BILLING, LONG).await;
-    lanes.finish(&[tried(&claimed, Verdict::Dead("no".into()), "refused")]).await;
     lanes.record(old("l", "slack", 80)).await;
     let told = activity(db).await;
     assert_eq!(told.sources, []);

@@ -17,6 +17,8 @@ mod plans;
 mod recording;
 mod schema;
 mod sqlite_file;
+mod tallying;
+mod tallying_plans;
 mod turns;
 mod words;
 

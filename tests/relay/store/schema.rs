@@ -1,6 +1,6 @@
 //! The schema: how it comes to be, and what it refuses to hold.
 
-use attio_relay::store::Verdict;
+use attio_relay::store::{Act, Deed, Verdict};
 
 use super::{on_both_engines, words::*};
 use crate::support::database::{Engine, TestDatabase, unusable_text};
@@ -77,7 +77,7 @@ async fn a_schema_that_fits_is_taken_where_migrating_is_not_wanted(db: &TestData
 }
 
 /// Each statement would make a row say something that cannot be.
-const LIES: [&str; 26] = [
+const LIES: [&str; 28] = [
     "UPDATE messages SET origin = 'elsewhere'",
     "UPDATE messages SET dedup = substr(dedup, 2)",
     "UPDATE messages SET status = 'lost'",
@@ -104,6 +104,8 @@ const LIES: [&str; 26] = [
     "UPDATE attempts SET duration_us = -1",
     "UPDATE attempts SET result = 'lease_lost'",
     "UPDATE attempts SET started_at = NULL, duration_us = NULL",
+    "UPDATE tallies SET count = 0",
+    "UPDATE tallies SET result = 'open'",
 ];
 
 async fn rows_cannot_lie(db: &TestDatabase) {
@@ -112,6 +114,9 @@ async fn rows_cannot_lie(db: &TestDatabase) {
     let claimed = lanes.claim_soon(BILLING, LONG).await;
     lanes.finish(&[tried(&claimed, Verdict::Retry(LONG), "failed")]).await;
     lanes.record_deliveries("ordered", vec![ordered("slack", "deal")]).await;
+    let ids = lanes.record_deliveries("unwanted", vec![delivery("slack")]).await;
+    let act = Act::new("ann", Deed::Discard, &serde_json::json!({}));
+    lanes.outcome.discard(&ids, "no", &act).await.unwrap();
     let long_answer = match db.engine {
         Engine::Postgres => "UPDATE attempts SET answer = decode(repeat('00', 4097), 'hex')",
         Engine::Sqlite => "UPDATE attempts SET answer = zeroblob(4097)",
