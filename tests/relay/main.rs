@@ -10,6 +10,7 @@ mod act;
 mod actions;
 mod admin;
 mod attio;
+mod browser;
 mod commands;
 mod dispatch;
 mod door;

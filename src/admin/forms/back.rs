@@ -18,9 +18,7 @@ impl Back {
             text.starts_with('/') && !text.chars().any(|char| char.is_control() || char == '\\');
         let there = Some(text).filter(|_| is_plain).and_then(|text| here.join(text).ok());
         let is_ours = |url: &Url| url.origin() == here.origin() && is_page(url.path());
-        let mut back = there.filter(is_ours).unwrap_or(here);
-        back.set_fragment(None);
-        Self(back)
+        Self(there.filter(is_ours).unwrap_or(here))
     }
 
     /// As an address on this host.
@@ -82,6 +80,6 @@ mod tests {
     fn what_was_done_is_told_once() {
         let told = Back::of("/dead-letters?action=a%26b&did=paused").telling("replayed-3");
         assert_eq!(told, "/dead-letters?action=a%26b&did=replayed-3");
-        assert_eq!(Back::of("/").telling("paused"), "/?did=paused");
+        assert_eq!(Back::of("/#action-a").telling("paused-1"), "/?did=paused-1#action-a");
     }
 }

@@ -52,7 +52,8 @@ pub(super) fn refused(status: StatusCode, why: &str, back: &str) -> Response<Bod
 fn shown(status: StatusCode, template: &str, values: Value) -> Response<Body> {
     let template = ENGINE.get_template(template).expect("every template was added");
     let frame = context! { has_frame => false, note => (), path => "" };
-    let text = template.render(context! { ..values, ..frame }).expect("a test has seen every template");
+    let text =
+        template.render(context! { ..values, ..frame }).expect("a test has seen every template");
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
