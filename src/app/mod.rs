@@ -10,7 +10,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::sync::mpsc;
@@ -148,20 +148,11 @@ pub async fn start_from(
     .with_tls(tls.clone())
     .with_draining(Arc::clone(&draining))
     .with_metrics(Arc::clone(&metrics));
-    let look = Arc::new(Look::new(&store, routes.clone()));
+    let (look, told) = (Look::new(&store, routes.clone()), (&metrics, client.as_ref()));
+    let sights = look::Parts::new(look, standing.clone(), dispatch.limits(), told, process);
+    let lookout = Arc::new(Lookout::new(sights));
+    let (pulse, webhooks) = lookout.fed_by();
     let access = Access::new(&config.server);
-    let (pulse, webhooks) = (Arc::new(Pulse::new(Instant::now())), watch::Seen::default());
-    let lookout = Lookout::new(look::Parts {
-        look,
-        standing: standing.clone(),
-        limits: Arc::clone(dispatch.limits()),
-        metrics: Arc::clone(&metrics),
-        pulse: Arc::clone(&pulse),
-        client: client.clone(),
-        seen: webhooks.clone(),
-        process,
-    });
-    let lookout = Arc::new(lookout);
     let acting = Acting::new(&store, routes.clone(), Arc::clone(dispatch.limits()));
     let (here, counted) = (standing.clone(), Arc::clone(&metrics));
     let private = admin::router(&health, here, counted, access, lookout, acting);
@@ -185,18 +176,8 @@ pub async fn start_from(
     tasks.spawn_prepared("claim", &ends.claims, claiming);
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
-    let (counts, desk) = dispatch.counts();
-    let telling = counts.tell(desk, Arc::clone(&metrics), ends.rest.clone());
-    tasks.spawn_prepared("tally", &ends.rest, telling);
     spawn_attio(&mut tasks, &ends, &config, (client, names), &store, (&metrics, webhooks));
-    let sample_lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
-    let sampling = sampling::run(
-        sample_lane,
-        Arc::clone(dispatch.limits()),
-        (Arc::clone(&metrics), pulse),
-        ends.rest.clone(),
-    );
-    tasks.spawn_prepared("sampling", &ends.rest, sampling);
+    spawn_counting(&mut tasks, &ends, &store, &dispatch, (&metrics, pulse));
     let (report_unusable, unusable) = mpsc::channel(1);
     let soon = stop.soon.clone();
     let preparing =
@@ -217,6 +198,21 @@ pub async fn start_from(
         ends,
     };
     Ok(Running::start(parts, public_at, admin_at))
+}
+
+/// What is counted and sampled, for the gauges and for whoever looks.
+fn spawn_counting(
+    tasks: &mut Tasks,
+    ends: &Ends,
+    store: &Store,
+    dispatch: &Dispatch,
+    (metrics, pulse): (&Arc<Metrics>, Arc<Pulse>),
+) {
+    tasks.spawn_prepared("tally", &ends.rest, dispatch.tell_counts(ends.rest.clone()));
+    let lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
+    let (limits, end) = (Arc::clone(dispatch.limits()), ends.rest.clone());
+    let sampling = sampling::run(lane, limits, (Arc::clone(metrics), pulse), end);
+    tasks.spawn_prepared("sampling", &ends.rest, sampling);
 }
 
 /// What is learnt from Attio while serving, where there is access to it.

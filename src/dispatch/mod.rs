@@ -33,7 +33,6 @@ use tracing::warn;
 
 pub use limits::{Limits, Slot};
 pub use roster::Built;
-pub use tally::Counts;
 
 use crate::{
     action::TemplateProblem,
@@ -46,6 +45,7 @@ use crate::{
 };
 use outcome::Report;
 use roster::Roster;
+use tally::Counts;
 
 /// Outcomes that may wait to be written; beyond, attempts keep their slots until there is room.
 const OUTCOME_QUEUE: usize = 1024;
@@ -196,10 +196,10 @@ impl Dispatch {
         }
     }
 
-    /// What became of deliveries, as far as it is counted here, and the desk that it is told at.
-    #[must_use]
-    pub fn counts(&self) -> (Counts, Desk) {
-        (self.0.counts.clone(), self.0.desk.clone())
+    /// Tells the store what became of deliveries, as far as it is counted here, until `stop`.
+    pub fn tell_counts(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+        let (counts, desk) = (self.0.counts.clone(), self.0.desk.clone());
+        counts.tell(desk, Arc::clone(&self.0.metrics), stop)
     }
 
     /// What may run at once, for the gauges.

@@ -30,7 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// The counts of a process. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Counts(Arc<Inner>);
+pub(super) struct Counts(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -85,7 +85,7 @@ impl Counts {
     }
 
     /// Tells the store what was counted until `stop`, and then the rest.
-    pub async fn tell(self, desk: Desk, metrics: Arc<Metrics>, stop: CancellationToken) {
+    pub(super) async fn tell(self, desk: Desk, metrics: Arc<Metrics>, stop: CancellationToken) {
         let mut failures = 0;
         while stop.run_until_cancelled(self.0.begun.notified()).await.is_some() {
             stop.run_until_cancelled(tokio::time::sleep(GATHER)).await;

@@ -3,7 +3,7 @@
 //! Only the newest of them are grouped, so that the answer stays quick however many there are;
 //! how many there are in all is counted.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -90,8 +90,10 @@ fn groups(alike: Vec<DeadTally>) -> Vec<DeadGroup> {
         }
     }
     let mut groups: Vec<_> = groups.into_values().collect();
-    groups.iter_mut().for_each(|group| group.routes.sort());
-    groups.sort_by(|one, other| other.newest.cmp(&one.newest));
+    for group in &mut groups {
+        group.routes.sort();
+    }
+    groups.sort_by_key(|group| Reverse(group.newest));
     groups
 }
 

@@ -51,6 +51,29 @@ pub struct Parts {
     pub process: Uuid,
 }
 
+impl Parts {
+    /// What `process` sees; of itself it has seen nothing yet.
+    #[must_use]
+    pub fn new(
+        look: Look,
+        standing: reload::Standing,
+        limits: &Arc<Limits>,
+        (metrics, client): (&Arc<Metrics>, Option<&Client>),
+        process: Uuid,
+    ) -> Self {
+        Self {
+            look: Arc::new(look),
+            standing,
+            limits: Arc::clone(limits),
+            metrics: Arc::clone(metrics),
+            pulse: Arc::new(Pulse::new(Instant::now())),
+            client: client.cloned(),
+            seen: Seen::default(),
+            process,
+        }
+    }
+}
+
 /// What is kept of how things stand, at about one moment.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
@@ -66,6 +89,12 @@ impl Lookout {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self { parts, started_at: OffsetDateTime::now_utc() }
+    }
+
+    /// Who reads the counters now and then, and who looks at the webhooks, tells it here.
+    #[must_use]
+    pub fn fed_by(&self) -> (Arc<Pulse>, Seen) {
+        (Arc::clone(&self.parts.pulse), self.parts.seen.clone())
     }
 
     /// What is kept, for stories and lists.

@@ -6,6 +6,7 @@ mod acts;
 pub mod ask;
 pub mod attio;
 pub mod dead;
+mod fares;
 mod lookout;
 pub mod overview;
 mod problems;

@@ -76,7 +76,7 @@ impl Pulse {
         let window = now.duration_since(began);
         let minutes = window.max(LEAST).as_secs_f64() / 60.0;
         let rate = |of: fn(&Reading) -> f64| (of(&reading) - of(&first)).max(0.0) / minutes;
-        let before = |bound: f64| first.acks.iter().find(|(at, _)| (*at - bound).abs() < 1e-9);
+        let before = |bound: f64| first.acks.iter().find(|(at, _)| at.total_cmp(&bound).is_eq());
         let since =
             |(bound, count): &(f64, f64)| (*bound, count - before(*bound).map_or(0.0, |it| it.1));
         Beat {

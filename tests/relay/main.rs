@@ -21,6 +21,7 @@ mod intake;
 mod knows;
 mod look;
 mod metrics;
+mod pages;
 mod patterns;
 mod reconcile;
 mod reload;

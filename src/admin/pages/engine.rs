@@ -6,8 +6,8 @@
 use std::fmt::Write;
 
 use minijinja::{
-    Environment, Error, ErrorKind, State, UndefinedBehavior, Value, syntax::SyntaxConfig,
-    value::ValueKind,
+    Environment, Error, ErrorKind, HtmlEscape, State, UndefinedBehavior, Value,
+    syntax::SyntaxConfig, value::ValueKind,
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -50,6 +50,8 @@ pub fn engine() -> Environment<'static> {
     engine.add_filter("short", short);
     engine.add_filter("query", query);
     engine.add_filter("spark", spark::spark);
+    engine.add_filter("marked", marked);
+    engine.add_filter("readable", readable);
     for (name, source) in TEMPLATES {
         engine.add_template(name, source).expect("a test has read every template");
     }
@@ -175,6 +177,24 @@ fn short(id: &str) -> String {
     if start.len() < id.len() { start + "…" } else { start }
 }
 
+/// A sentence whose `names` are set apart.
+fn marked(text: &str) -> Value {
+    let mut out = String::new();
+    for (at, part) in text.split('`').enumerate() {
+        let part = HtmlEscape(part);
+        if at % 2 == 0 { write!(out, "{part}") } else { write!(out, "<b>{part}</b>") }
+            .expect("text is always written");
+    }
+    Value::from_safe_string(out)
+}
+
+/// JSON with a line for each member; anything else as it is.
+pub(super) fn readable(text: &str) -> String {
+    let is_json = text.trim_start().starts_with(['{', '[']);
+    let json = is_json.then(|| serde_json::from_str::<serde_json::Value>(text).ok()).flatten();
+    json.map_or_else(|| text.to_owned(), |json| format!("{json:#}"))
+}
+
 /// A value as it stands in an address.
 fn query(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
@@ -215,6 +235,12 @@ mod tests {
         );
         assert_eq!(shown("{{ 1500|took }} {{ 90|lasted }} {{ 2.5|lasted }}"), "2 ms 1 min 2.5 s");
         assert_eq!(shown("{{ 100|size }} {{ 2048|size }}"), "100 bytes 2.0 KiB");
+    }
+
+    #[test]
+    fn names_in_a_sentence_are_set_apart_and_nothing_in_them_is_markup() {
+        let shown = shown("{{ 'of `<i>` & `b`'|marked }}");
+        assert_eq!(shown, "of <b>&lt;i&gt;</b> &amp; <b>b</b>");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use minijinja::{context, value::Serde};
 
-use super::{Page, Pages, Problem, id};
+use super::{Page, Pages, Problem, engine::readable, id};
 
 impl Pages {
     pub(super) async fn event(&self, event: &str) -> Result<Page, Problem> {
@@ -26,10 +26,4 @@ impl Pages {
         let body = story.body.as_deref().map(readable);
         Ok(Page::new("message.html", context! { story => Serde(&story), body }))
     }
-}
-
-/// JSON with a line for each member; anything else as it is.
-fn readable(body: &str) -> String {
-    let json = serde_json::from_str::<serde_json::Value>(body);
-    json.map_or_else(|_| body.to_owned(), |json| format!("{json:#}"))
 }

@@ -30,7 +30,7 @@ pub(super) fn spark(day: &Value) -> Result<Value, Error> {
 
 fn numbers(day: &Value, name: &str) -> Result<Vec<f64>, Error> {
     let values = day.get_attr(name)?.try_iter()?;
-    values.map(|value| f64::try_from(value)).collect()
+    values.map(f64::try_from).collect()
 }
 
 fn height(value: f64, most: f64, all: f64) -> f64 {

@@ -48,6 +48,9 @@ WHERE seq IN (SELECT value FROM jsonb_each(?1))";
 const MESSAGE: &str = "-- store::sqlite::message
 SELECT id, dedup, source, key, received_at, reason, body FROM messages WHERE id = ?1";
 
+/// The route and the action of a delivery.
+type Whose = (String, String);
+
 impl Lane {
     pub(in crate::store) async fn replay(
         &mut self,
@@ -196,17 +199,22 @@ async fn discard(
     reason: &str,
     act: &Act,
 ) -> Result<u64, sqlx::Error> {
-    let which: Vec<(i64, ((String, String), Ending))> = sqlx::query(TO_DISCARD)
+    let which: Vec<(i64, Whose, Ending)> = sqlx::query(TO_DISCARD)
         .bind(json(ids)?)
         .try_map(|row: SqliteRow| {
             let (was_open, was_behind) = (row.try_get("was_open")?, row.try_get("was_behind")?);
             let ending = Ending { order_key: row.try_get("order_key")?, was_open, was_behind };
-            Ok((row.try_get("seq")?, ((row.try_get("route")?, row.try_get("action")?), ending)))
+            let whose = (row.try_get("route")?, row.try_get("action")?);
+            Ok((row.try_get("seq")?, whose, ending))
         })
         .fetch_all(&mut *db)
         .await?;
-    let (rows, ended): (Vec<i64>, Vec<_>) = which.into_iter().unzip();
-    let (of, endings): (Vec<_>, Vec<Ending>) = ended.into_iter().unzip();
+    let (mut rows, mut of, mut endings) = (Vec::new(), Vec::new(), Vec::new());
+    for (row, whose, ending) in which {
+        rows.push(row);
+        of.push(whose);
+        endings.push(ending);
+    }
     sqlx::query(DISCARD).bind(json(&rows)?).bind(reason).bind(now).execute(&mut *db).await?;
     let (counts, heads) = freed(&endings);
     outcome::free_keys(db, now, &counts, &heads).await?;

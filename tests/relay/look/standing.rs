@@ -213,6 +213,7 @@ async fn what_is_paused_says_by_whom_since_when_and_why(db: &TestDatabase) {
     let told = problem(&overview, "paused").unwrap();
     assert_eq!((&told["weight"], &overview["is_healthy"]), (&json!("notice"), &json!(true)));
     assert!(told["text"].as_str().unwrap().contains("ann@laptop") && told["since"].is_string());
+    app.wait_for_metric("attio_relay_action_paused", &[], 1.0).await;
     app.post(&Message::event("note.created")).await.assert_accepted();
     let overview = until(&app, "/api/overview", |it| it["open"]["paused"] == 1).await;
     assert_eq!(overview["oldest_due_seconds"], 0.0, "it does not wait, it is paused");
