@@ -1,7 +1,7 @@
 # `make` alone lists the targets. .ci/run calls these too.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench smoke
+.PHONY: help demo test lint bench smoke screenshots
 .PHONY: example-closed-won example-person-to-warehouse example-list-to-slack
 MAKEFLAGS += --no-print-directory
 
@@ -25,9 +25,16 @@ example-person-to-warehouse: ## config/examples: a new person becomes a row in P
 example-list-to-slack: ## config/examples: a list gets an entry, a person a Slack message
 	@cargo run --quiet --locked -- demo list-to-slack
 
-test: ## all tests, on a private PostgreSQL (installed when missing)
+test: ## all tests, on a private PostgreSQL, in a real browser (installed when missing)
 	cargo test --locked --no-run $(ARGS)
-	RUST_BACKTRACE=1 scripts/with-postgres cargo test --locked --no-fail-fast $(ARGS)
+	RUST_BACKTRACE=1 scripts/with-browser scripts/with-postgres \
+		cargo test --locked --no-fail-fast $(ARGS)
+
+screenshots: ## docs/screenshots, as the browser tests see the pages
+	@command -v pngquant >/dev/null || scripts/apt-install pngquant
+	RELAY_SCREENSHOTS=$(CURDIR)/docs/screenshots scripts/with-browser \
+		cargo test --locked --test relay browser::
+	pngquant --force --ext .png --skip-if-larger 64 docs/screenshots/*.png
 
 lint: ## formatting, clippy, documentation, container files, licences
 	cargo fmt --check

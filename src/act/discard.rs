@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Chosen, Refusal, Which, cut, ids_of, patiently};
+use super::{Chosen, Refusal, Which, cut, ids_of};
 use crate::store::{Act, Deed, DeliveryState, Lane, Selected, StoreError};
 
 /// The longest reason, in characters.
@@ -96,6 +96,6 @@ impl Discard {
         act: &Act,
     ) -> Result<u64, StoreError> {
         let ids = ids_of(some);
-        patiently(async || lane.discard(&ids, &self.reason, act).await).await
+        patiently!(lane.discard(&ids, &self.reason, act))
     }
 }

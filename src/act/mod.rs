@@ -5,6 +5,22 @@
 //! It asks nobody and shows nothing: whether somebody is sure, how fast it goes and what is told is
 //! for the doors to say.
 
+/// Asks the store again while others are in the way. No function: who awaits it may be a task that
+/// moves between threads, which the compiler does not see of closures that borrow.
+macro_rules! patiently {
+    ($ask:expr) => {{
+        let mut tries = 1;
+        loop {
+            match $ask.await {
+                Err($crate::store::StoreError::Contended(_)) if tries < $crate::act::MOST_TRIES => {
+                    tries += 1;
+                }
+                told => break told,
+            }
+        }
+    }};
+}
+
 pub mod discard;
 mod elsewhere;
 pub mod pause;
@@ -56,22 +72,6 @@ pub struct Chosen {
     pub others: Vec<(Uuid, String)>,
     /// Whether there are more than were asked for.
     pub is_more: bool,
-}
-
-/// Asks the store again while others are in the way.
-///
-/// # Errors
-/// Any [`StoreError`].
-pub async fn patiently<T>(
-    mut ask: impl AsyncFnMut() -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    for _ in 1..MOST_TRIES {
-        match ask().await {
-            Err(StoreError::Contended(_)) => {}
-            told => return told,
-        }
-    }
-    ask().await
 }
 
 fn ids_of(some: &[Selected]) -> Vec<Uuid> {

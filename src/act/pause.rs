@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::json;
 
-use super::{discard::one_line, patiently};
+use super::discard::one_line;
 use crate::store::{Act, Deed, Lane, Pause, PauseKind, StoreError};
 
 /// Deliveries that one transaction holds.
@@ -62,7 +62,7 @@ impl Target {
         let act = Act::new(who, Deed::Pause, &details);
         let name = self.name.clone();
         let wanted = Pause { kind: self.kind, name, by: who.to_owned(), reason };
-        if !patiently(async || lane.pause(&wanted, &act).await).await? {
+        if !patiently!(lane.pause(&wanted, &act))? {
             return Ok(Paused { is_new: false, held: 0 });
         }
         let held = match self.kind {
@@ -75,7 +75,7 @@ impl Target {
     async fn hold(&self, lane: &mut Lane, most_steps: usize) -> Result<u64, StoreError> {
         let mut held = 0;
         for _ in 0..most_steps {
-            let some = patiently(async || lane.hold(&self.name, HOLD).await).await?;
+            let some = patiently!(lane.hold(&self.name, HOLD))?;
             held += some;
             if some < HOLD as u64 {
                 break;
@@ -90,7 +90,7 @@ impl Target {
     /// Any [`StoreError`]; the same may be asked again.
     pub async fn resume(&self, lane: &mut Lane, who: &str) -> Result<bool, StoreError> {
         let act = Act::new(who, Deed::Resume, &json!({"name": self.to_string()}));
-        patiently(async || lane.resume(self.kind, &self.name, &act).await).await
+        patiently!(lane.resume(self.kind, &self.name, &act))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Refusal, patiently};
+use super::Refusal;
 use crate::{
     attio::catalog::Catalog,
     intake,
@@ -46,7 +46,7 @@ pub async fn release(
         ))
     })?;
     let act = Act::new(who, Deed::Release, &json!({"message": id, "was": reason}));
-    if !patiently(async || lane.release(&planned, &act).await).await? {
+    if !patiently!(lane.release(&planned, &act))? {
         return Err(Refusal::Unfit(format!("message {id} is not quarantined any more")));
     }
     let deliveries = planned.events.iter().map(|event| event.deliveries.len()).sum();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use url::Url;
 
-use super::{Chosen, Refusal, Which, cut, ids_of, patiently};
+use super::{Chosen, Refusal, Which, cut, ids_of};
 use crate::store::{
     Act, Deed, DeliveryState, Filter, Lane, ReplayMode, Replayed, Selected, StoreError,
 };
@@ -105,6 +105,6 @@ impl Replay {
         act: &Act,
     ) -> Result<Vec<Replayed>, StoreError> {
         let ids = ids_of(some);
-        patiently(async || lane.replay(&ids, self.mode, act).await).await
+        patiently!(lane.replay(&ids, self.mode, act))
     }
 }

@@ -5,6 +5,7 @@
 //! Nothing here is ever on the public port.
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -34,7 +35,7 @@ pub const SESSION_COOKIE: &str = "attio_relay_session";
 /// A form cannot send it, and a script of another origin must ask first: any value will do.
 pub const OWN_HEADER: HeaderName = HeaderName::from_static("x-attio-relay");
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// How long a login lasts.
 pub const SESSION: Duration = Duration::from_hours(12);
@@ -126,14 +127,7 @@ impl Access {
     /// # Errors
     /// [`Denied::Origin`].
     pub fn may_change(&self, headers: &HeaderMap, form_token: Option<&str>) -> Result<(), Denied> {
-        let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
-        let origin = headers.get(ORIGIN).map(|origin| is_own(origin, headers));
-        let is_ours = match (site, origin) {
-            (Some(site), Some(is_own)) => site == b"same-origin" && is_own,
-            (Some(site), None) => site == b"same-origin",
-            (None, Some(is_own)) => is_own,
-            (None, None) => false,
-        };
+        let is_ours = is_from_us(headers);
         let is_no_form = headers.contains_key(OWN_HEADER) || headers.contains_key(AUTHORIZATION);
         let has_token = form_token.is_some_and(|token| self.is_form_token(token));
         if is_ours && (is_no_form || has_token) { Ok(()) } else { Err(Denied::Origin) }
@@ -144,6 +138,18 @@ impl Access {
     pub fn is_token(&self, token: &str) -> bool {
         let given = self.0.key.clone().chain_update(b"token").chain_update(token.as_bytes());
         self.0.has_token && given.verify_slice(&self.0.token).is_ok()
+    }
+
+    /// Who does something, for the record: by what they were let in, and from where. Behind a proxy
+    /// that is the proxy.
+    #[must_use]
+    pub fn who(&self, headers: &HeaderMap, from: Option<IpAddr>) -> String {
+        let way = match bearer(headers) {
+            _ if !self.0.has_token => "local",
+            Some(_) => "token",
+            None => "login",
+        };
+        from.map_or_else(|| way.to_owned(), |from| format!("{way}@{from}"))
     }
 
     /// What a page puts into its forms.
@@ -182,6 +188,18 @@ impl Access {
 
     fn session_mac(&self, ends: u64) -> [u8; 32] {
         mac(&self.0.key, &[b"session", &ends.to_be_bytes()])
+    }
+}
+
+/// Whether a request says that it comes from our own pages, and nothing in it says otherwise.
+pub(super) fn is_from_us(headers: &HeaderMap) -> bool {
+    let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
+    let origin = headers.get(ORIGIN).map(|origin| is_own(origin, headers));
+    match (site, origin) {
+        (Some(site), Some(is_own)) => site == b"same-origin" && is_own,
+        (Some(site), None) => site == b"same-origin",
+        (None, Some(is_own)) => is_own,
+        (None, None) => false,
     }
 }
 

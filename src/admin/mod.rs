@@ -4,8 +4,12 @@
 //! Health and metrics are for anyone who can reach it; everything else goes through `access`.
 
 pub mod access;
+pub mod acting;
 mod answer;
 pub mod api;
+pub mod asked;
+mod body;
+pub mod forms;
 pub mod pages;
 
 use std::sync::Arc;
@@ -21,7 +25,7 @@ use axum::{
     routing::get,
 };
 
-use self::access::Access;
+use self::{access::Access, acting::Acting};
 use crate::{http::Health, look::Lookout, reload::Standing, telemetry::Metrics};
 
 /// The content type of the Prometheus text format, version 0.0.4:
@@ -36,10 +40,15 @@ pub fn router(
     metrics: Arc<Metrics>,
     access: Access,
     lookout: Arc<Lookout>,
+    acting: Acting,
 ) -> Router {
+    let acting = Arc::new(acting);
     let pages = pages::router(Arc::clone(&lookout), access.clone(), standing.clone());
-    let guarded = api::router(lookout)
-        .layer(from_fn_with_state(access, access::guard))
+    let look = Arc::clone(lookout.look());
+    let guarded = api::acts::router(Arc::clone(&acting), look, access.clone())
+        .merge(api::router(lookout))
+        .layer(from_fn_with_state(access.clone(), access::guard))
+        .merge(forms::router(acting, access))
         .merge(pages)
         .layer(from_fn(answer::with_headers));
     let more = move || {

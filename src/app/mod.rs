@@ -25,7 +25,7 @@ use self::{
 };
 use crate::{
     action::TemplateProblem,
-    admin::{self, access::Access},
+    admin::{self, access::Access, acting::Acting},
     alerts,
     attio::{
         catalog,
@@ -160,8 +160,10 @@ pub async fn start_from(
     let lookout = Arc::new(Lookout::new(shown));
     let (pulse, webhooks) = lookout.fed_by();
     let access = Access::new(&config.server);
-    let private = admin::router(&health, standing.clone(), Arc::clone(&metrics), access, lookout);
-    let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?;
+    let acting = Acting::new(&store, routes.clone(), Arc::clone(dispatch.limits()));
+    let (here, counted) = (standing.clone(), Arc::clone(&metrics));
+    let private = admin::router(&health, here, counted, access, lookout, acting);
+    let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?.with_peers();
     let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
 
     tasks.spawn("public listener", public.serve(ends.listener.clone()));
@@ -210,9 +212,7 @@ pub async fn start_from(
     let preparing =
         preparing::run(store, config.store.migrate, prepared.clone(), report_unusable, soon);
     tasks.spawn(preparing::NAME, preparing);
-    info!(public = %public_at, admin = %admin_at, sources = config.sources.len(),
-        routes = config.routes.len(), actions = config.actions.len(),
-        version = env!("CARGO_PKG_VERSION"), "attio-relay runs");
+    announce(&config, public_at, admin_at);
 
     let parts = Parts {
         config,
@@ -284,6 +284,11 @@ fn spawn_attio(
     if let Some(names) = names {
         tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));
     }
+}
+
+fn announce(config: &Config, public: SocketAddr, admin: SocketAddr) {
+    info!(%public, %admin, sources = config.sources.len(), routes = config.routes.len(),
+        actions = config.actions.len(), version = env!("CARGO_PKG_VERSION"), "attio-relay runs");
 }
 
 async fn bind(

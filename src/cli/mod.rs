@@ -98,6 +98,9 @@ enum Command {
     Discard(act::discard::Discard),
     Pause(act::pause::Pause),
     Resume(act::pause::Resume),
+    /// See who did what.
+    #[command(subcommand)]
+    Acts(look::Acts),
     Inventory(inventory::Stocktake),
     Reconcile(reconcile::Reconcile),
     /// Print completions for a shell.
@@ -164,6 +167,7 @@ impl Cli {
             Command::Resume(resume) => {
                 with_config(&config, |config| act::pause::resume(&resume, &config))
             }
+            Command::Acts(acts) => with_config(&config, |config| acts.run(&config)),
             Command::Inventory(stocktake) => {
                 with_config(&config, |config| inventory::run(&stocktake, &config))
             }

@@ -18,6 +18,7 @@ use std::{
 pub use axum::Router;
 use axum::{
     body::Body,
+    extract::ConnectInfo,
     http::{HeaderValue, Request, Response, header::CONNECTION},
 };
 use hyper::{body::Incoming, server::conn::http1, service::Service};
@@ -54,6 +55,7 @@ pub struct Listener {
     connections: Arc<Connections>,
     draining: Arc<AtomicBool>,
     metrics: Option<Arc<Metrics>>,
+    tells_peers: bool,
 }
 
 /// The open connections of a listener.
@@ -106,6 +108,7 @@ impl Listener {
             connections: Arc::new(Connections { most, ..Connections::default() }),
             draining: Arc::default(),
             metrics: None,
+            tells_peers: false,
         })
     }
 
@@ -120,6 +123,13 @@ impl Listener {
     #[must_use]
     pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
         self.metrics = Some(metrics);
+        self
+    }
+
+    /// Tells the router where each request comes from, as axum's `ConnectInfo`.
+    #[must_use]
+    pub fn with_peers(mut self) -> Self {
+        self.tells_peers = true;
         self
     }
 
@@ -181,6 +191,7 @@ impl Listener {
             draining: Arc::clone(&self.draining),
             metrics: self.metrics.clone(),
             stop: stop.clone(),
+            peer: self.tells_peers.then_some(peer),
         };
         let tls = self.tls.clone();
         let connections = Arc::clone(&self.connections);
@@ -213,6 +224,7 @@ struct Connection {
     draining: Arc<AtomicBool>,
     metrics: Option<Arc<Metrics>>,
     stop: CancellationToken,
+    peer: Option<SocketAddr>,
 }
 
 impl Connection {
@@ -235,6 +247,7 @@ impl Connection {
             router: self.router,
             activity: Arc::clone(&self.activity),
             draining: self.draining,
+            peer: self.peer,
         };
         let connection = http1::Builder::new()
             .half_close(true)
@@ -267,6 +280,7 @@ struct Requests {
     router: Router,
     activity: Arc<Activity>,
     draining: Arc<AtomicBool>,
+    peer: Option<SocketAddr>,
 }
 
 impl Service<Request<Incoming>> for Requests {
@@ -277,7 +291,11 @@ impl Service<Request<Incoming>> for Requests {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.activity.request_started();
-        let answer = self.router.clone().oneshot(request.map(Body::new));
+        let mut request = request.map(Body::new);
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        let answer = self.router.clone().oneshot(request);
         let activity = Arc::clone(&self.activity);
         let draining = Arc::clone(&self.draining);
         Box::pin(async move {

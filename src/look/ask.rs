@@ -72,6 +72,19 @@ pub fn read<'a>(
     Ok((filter, page))
 }
 
+/// Reads which part of a list is asked for, where it cannot be asked for anything else.
+///
+/// # Errors
+/// What is wrong with it, in a sentence without a full stop.
+pub fn page(page: &mut Page, name: &str, value: &str) -> Result<(), String> {
+    match name {
+        "before" => page.before = Some(cursor(value)?),
+        "limit" => page.limit = limit(value)?,
+        _ => return Err(unknown(name, &["before", "limit"])),
+    }
+    Ok(())
+}
+
 fn unknown(name: &str, known: &[&'static str]) -> String {
     match nearest(name, known.iter().copied()) {
         Some(meant) => format!("`{name}` cannot be asked for; did you mean `{meant}`?"),

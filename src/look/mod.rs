@@ -2,6 +2,7 @@
 //!
 //! It only reads. Names come from the store too, so that no question needs Attio.
 
+mod acts;
 mod alert;
 pub mod ask;
 pub mod attio;

@@ -6,6 +6,7 @@
 
 mod act;
 mod activity;
+mod acts;
 mod alert;
 mod deliveries;
 mod desk;
@@ -30,6 +31,7 @@ pub(crate) use self::look::{some_time, time};
 pub use self::{
     act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
     activity::{Activity, RouteActivity, SourceActivity, Span},
+    acts::ActRow,
     alert::{
         ALERT_TYPE, ALERTS, ALERTS_TASK, AlertRow, DeadOf, Findings, Judgement, Notes, Sight,
         StreakChange, Telling, Unsent,

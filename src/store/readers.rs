@@ -16,6 +16,9 @@ use super::{Lane, LaneKind, Store, StoreError};
 /// Questions at once: enough for a few people, too few to be felt by the way in.
 const LANES: usize = 3;
 
+/// Changes at once: a pause need not wait for a long replay.
+const ACT_LANES: usize = 2;
+
 /// Each call takes so long at the most.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -41,8 +44,18 @@ impl Readers {
     /// Readers of a store; connect when they are asked.
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        let lanes = (0..LANES).map(|_| store.lane(LaneKind::Read, DEADLINE)).collect();
-        Self { free: Arc::new(Mutex::new(lanes)), permits: Arc::new(Semaphore::new(LANES)) }
+        Self::of(store, LaneKind::Read, LANES)
+    }
+
+    /// The same for those who change something.
+    #[must_use]
+    pub fn for_acts(store: &Store) -> Self {
+        Self::of(store, LaneKind::Act, ACT_LANES)
+    }
+
+    fn of(store: &Store, kind: LaneKind, count: usize) -> Self {
+        let lanes = (0..count).map(|_| store.lane(kind, DEADLINE)).collect();
+        Self { free: Arc::new(Mutex::new(lanes)), permits: Arc::new(Semaphore::new(count)) }
     }
 
     /// A free lane.

@@ -11,6 +11,7 @@ mod actions;
 mod admin;
 mod alerts;
 mod attio;
+mod browser;
 mod commands;
 mod dispatch;
 mod door;

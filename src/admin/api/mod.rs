@@ -1,12 +1,14 @@
 //! The JSON API: what the commands show, for programs. It is described by `openapi.json`.
 
+pub mod acts;
+
 use std::sync::Arc;
 
 use axum::{
     Router,
     body::Body,
     extract::{Path, RawQuery, State},
-    http::{HeaderValue, Response, StatusCode, header::RETRY_AFTER},
+    http::{Response, StatusCode},
     routing::{MethodRouter, get},
 };
 use serde::Serialize;
@@ -14,7 +16,7 @@ use time::OffsetDateTime;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::answer::{error, json_of};
+use super::answer::{error, json_of, unavailable};
 use crate::{
     look::{Look, Lookout, ask},
     store::{Page, Search, StoreError, Table},
@@ -212,10 +214,7 @@ fn shown<T: Serialize>(found: Result<Option<T>, StoreError>) -> Answer {
         Ok(None) => error(StatusCode::NOT_FOUND, "not_found", "there is none of this id"),
         Err(failed) => {
             warn!(error = error_text(&failed), "could not look into the store");
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let mut response = error(status, "unavailable", "the store is away or busy");
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            response
+            unavailable()
         }
     }
 }

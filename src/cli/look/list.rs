@@ -137,7 +137,7 @@ pub(super) fn cut(text: &str, longest: usize) -> String {
     line.chars().take(longest).chain(['…']).collect()
 }
 
-fn text<T: Serialize>(
+pub(super) fn text<T: Serialize>(
     listed: &Listed<T>,
     output: Output,
     what: &str,

@@ -1,12 +1,13 @@
 //! `messages`, `events`, `deliveries` and `tail`: looking at what is kept. Nothing is changed.
 
+mod acts;
 mod alerts;
 mod asked;
 mod list;
 mod show;
 mod tail;
 
-pub(super) use self::{alerts::Alerts, tail::Tail};
+pub(super) use self::{acts::Acts, alerts::Alerts, tail::Tail};
 
 use std::{
     io::{ErrorKind, Write, stdout},

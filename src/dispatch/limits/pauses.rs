@@ -42,6 +42,13 @@ impl Paused {
 }
 
 impl Limits {
+    /// Whether an action of that name is configured now.
+    #[must_use]
+    pub fn has(&self, action: &str) -> bool {
+        let is_it = |gate: &super::Gate| gate.action.as_str() == action && gate.concurrency > 0;
+        self.state().gates.iter().any(is_it)
+    }
+
     /// Pauses an action at once, in this process. True when it was not paused before: then the
     /// store is to be told.
     pub fn pause(&self, gate: usize, by: &str, reason: String) -> bool {

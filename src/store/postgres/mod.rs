@@ -5,6 +5,7 @@
 
 mod act;
 mod activity;
+mod acts;
 mod alert;
 mod connection;
 mod deliveries;

@@ -3,7 +3,13 @@
 use std::collections::BTreeSet;
 
 use attio_relay::{
-    admin::api::{OPENAPI, PATHS},
+    admin::{
+        api::{
+            OPENAPI, PATHS,
+            acts::{ACTS, DEEDS},
+        },
+        asked::words,
+    },
     look::ask::parameters,
     store::Table,
 };
@@ -17,7 +23,7 @@ use crate::support::{
     sink::Sink,
 };
 
-fn description() -> Value {
+pub fn description() -> Value {
     serde_json::from_str(OPENAPI).unwrap()
 }
 
@@ -30,9 +36,27 @@ fn resolved<'v>(all: &'v Value, value: &'v Value) -> &'v Value {
 #[test]
 fn every_route_is_described_and_every_description_has_a_route() {
     let all = description();
-    let described: BTreeSet<&str> =
-        all["paths"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(described, PATHS.into_iter().collect());
+    let paths = all["paths"].as_object().unwrap().iter();
+    let methods = |(path, item): (_, &Value)| {
+        let methods = item.as_object().unwrap().keys();
+        methods.map(|method| (method.clone(), String::clone(path))).collect::<Vec<_>>()
+    };
+    let described: BTreeSet<(String, String)> = paths.flat_map(methods).collect();
+    let read = PATHS.into_iter().chain([ACTS]).map(|path| ("get".to_owned(), path.to_owned()));
+    let done = DEEDS.into_iter().map(|(path, _)| ("post".to_owned(), path.to_owned()));
+    assert_eq!(described, read.chain(done).collect());
+}
+
+#[test]
+fn every_deed_describes_what_can_be_said() {
+    let all = description();
+    for (path, own) in DEEDS {
+        let body = &all["paths"][path]["post"]["requestBody"]["content"]["application/json"];
+        let schema = resolved(&all, &body["schema"]);
+        let described = schema["properties"].as_object().into_iter().flatten();
+        let described: BTreeSet<_> = described.map(|(name, _)| name.as_str()).collect();
+        assert_eq!(described, words(own).into_iter().collect(), "{path}");
+    }
 }
 
 #[test]
@@ -54,7 +78,7 @@ fn every_list_describes_what_it_can_be_asked_for() {
 }
 
 /// The members of an answer are exactly those of its schema, all the way down.
-fn assert_fits(all: &Value, schema: &Value, value: &Value, at: &str) {
+pub fn assert_fits(all: &Value, schema: &Value, value: &Value, at: &str) {
     let schema = resolved(all, schema);
     if let Some(choices) = schema["oneOf"].as_array() {
         if !value.is_null() {

@@ -3,7 +3,7 @@
 mod api;
 mod attio;
 mod commands;
-mod description;
+pub mod description;
 mod standing;
 
 use serde_json::Value;

@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod app;
+pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod database;

@@ -1,0 +1,47 @@
+//! Who did what, for those who look.
+
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Lane, Page, StoreError, time};
+
+/// One act of a person, or of the relay itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActRow {
+    /// Its id.
+    pub id: Uuid,
+    /// When its first change was written.
+    #[serde(serialize_with = "time")]
+    pub at: OffsetDateTime,
+    /// Who did it: `user@host` of a command, `token@ADDRESS` or `login@ADDRESS` of who came over
+    /// HTTP, or what the relay met.
+    pub who: String,
+    /// What was done: the word of a [`super::Deed`].
+    pub what: String,
+    /// What was asked for.
+    pub details: Value,
+    /// How many it has changed.
+    pub changed: u64,
+}
+
+impl ActRow {
+    /// `acts.details`; what is no JSON is shown as it stands.
+    pub(super) fn details_of(text: String) -> Value {
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    }
+}
+
+impl Lane {
+    /// One page of what was done, newest first.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn acts(&mut self, page: &Page) -> Result<Vec<ActRow>, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.acts(page).await,
+            Self::Sqlite(lane) => lane.acts(page).await,
+        }
+    }
+}
