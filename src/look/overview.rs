@@ -178,6 +178,7 @@ impl Lookout {
         let refused = self.parts.standing.refused();
         let inventory = Inventory::new(&config, None, now.date());
         let unreviewed = inventory.entries.iter().filter(|it| !it.findings().is_empty()).count();
+        let alerts = self.look().alerts().await?.items;
         let problems = problems(&Seen {
             routes: &routes,
             actions: &actions,
@@ -185,6 +186,7 @@ impl Lookout {
             rates,
             refused: refused.as_ref(),
             unreviewed,
+            alerts: &alerts,
             now,
         });
         let (generation, fingerprint) = self.parts.standing.current();

@@ -2,9 +2,10 @@
 //!
 //! Pure: what stands is given, problems come out.
 
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
+    AlertShown,
     attio::AttioStanding,
     overview::{Place, Problem, Rates, Weight},
     standing::{ActionStanding, RouteStanding, State},
@@ -27,6 +28,8 @@ pub(super) struct Seen<'s> {
     pub(super) refused: Option<&'s Refused>,
     /// Routes that nobody answers for or nobody looked at for long.
     pub(super) unreviewed: usize,
+    /// What the fleet told, or would have, if it could.
+    pub(super) alerts: &'s [AlertShown],
     pub(super) now: OffsetDateTime,
 }
 
@@ -38,6 +41,7 @@ pub(super) fn problems(seen: &Seen<'_>) -> Vec<Problem> {
     found.extend(seen.routes.iter().filter_map(of_route));
     found.extend(of_attio(seen.attio));
     found.extend(sent_away(seen.rates));
+    found.extend(seen.alerts.iter().filter_map(of_alert));
     found.extend(unreviewed(seen.unreviewed));
     found.sort_by_key(|problem| problem.weight);
     found
@@ -182,6 +186,25 @@ fn unreviewed(count: usize) -> Option<Problem> {
         text: format!("{count} routes have no owner or no review of late"),
         since: None,
         place: Place::Integrations,
+        name: None,
+    })
+}
+
+/// Alerts of what nothing else here tells of.
+fn of_alert(alert: &AlertShown) -> Option<Problem> {
+    let (weight, what, place) = match alert.alert.as_str() {
+        "not_sent" => (Weight::Trouble, "not_sent", Place::Routes),
+        "quiet" => (Weight::Trouble, "quiet", Place::Attio),
+        "signatures" => (Weight::Trouble, "signatures", Place::Events),
+        "reconciled" => (Weight::Notice, "reconciled", Place::Attio),
+        _ => return None,
+    };
+    (alert.state == "firing").then(|| Problem {
+        weight,
+        what,
+        text: format!("{}; {}", alert.title, alert.next),
+        since: OffsetDateTime::parse(&alert.since, &Rfc3339).ok(),
+        place,
         name: None,
     })
 }

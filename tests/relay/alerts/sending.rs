@@ -83,6 +83,9 @@ async fn an_alert_that_cannot_be_sent_is_seen_and_arrives_later(db: &TestDatabas
     scene.until_firing("not_sent", 1.0).await;
     let api = scene.app.admin.ask(b"GET /api/alerts HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(api.body.contains("could not be sent by action `ops`"), "{api:?}");
+    let overview =
+        scene.app.admin.ask(b"GET /api/overview HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    assert!(overview.body.contains("\"what\":\"not_sent\""), "{overview:?}");
     scene.sink.release();
     scene.until_told("failures", "action/billing", &["started", "ended"]).await;
     scene.until_firing("not_sent", 0.0).await;
