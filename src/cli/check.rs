@@ -19,7 +19,7 @@ const PER_PROCESS: &str = "note: attio.reads and attio.writes hold for each proc
     together take N times as much of the 100 reads and 25 writes a second that Attio allows";
 
 /// What fails is seen by whoever looks, and nobody is told.
-const NOBODY: &str = "warning: nobody is told of trouble: name an action in `[alerts] to`, best a \
+const NOBODY: &str = "note: nobody is told of trouble: name an action in `[alerts] to`, best a \
     Slack action that no route uses";
 
 /// Checks the file, and with `online` asks Attio, the store and the destinations; says so on
@@ -35,7 +35,7 @@ pub fn run(path: &Path, online: bool, outside: &Outside<'_>) -> ExitCode {
                 println!("{PER_PROCESS}");
             }
             if config.alerts.to.is_empty() {
-                eprintln!("{NOBODY}");
+                println!("{NOBODY}");
             }
             if online {
                 super::block_on(async { Ok(online::run(path, &config).await) })

@@ -50,7 +50,10 @@ fn no_command_and_an_unknown_one_are_wrong_usage() {
 fn check_counts_what_a_right_file_holds() {
     let run = small("").run(&["check"]);
     assert_eq!((run.code, run.err.as_str()), (0, ""));
-    assert_eq!(run.out, "configuration ok: 1 source, 1 route, 1 action\n");
+    assert!(run.out.starts_with("configuration ok: 1 source, 1 route, 1 action\n"), "{run}");
+    assert!(run.out.contains("note: nobody is told of trouble"), "{run}");
+    let told = small("[alerts]\nto = [\"log\"]\n").run(&["check"]);
+    assert_eq!(told.out, "configuration ok: 1 source, 1 route, 1 action\n");
 }
 
 #[test]

@@ -125,7 +125,7 @@ async fn both_ports_tell_of_health_and_only_the_private_one_of_metrics() {
     }
     app.client.get("/metrics").await.assert_refused(404, "not_found");
     assert!(app.admin.get("/metrics").await.body.contains("# HELP attio_relay_"));
-    assert_eq!(app.admin.post(&Message::event("task.created")).await.status, 404);
+    assert_eq!(app.admin.post(&Message::event("task.created")).await.status, 403, "no way in");
 }
 
 #[tokio::test]
