@@ -85,8 +85,8 @@ async fn a_form_without_our_token_or_from_elsewhere_does_nothing() {
             assert!(answer.body.contains("<h1>Not from there</h1>"), "{answer:?}");
         }
     }
-    let nobody = form(&app, "/pages/replay", &own(&app), &(fields(&token) + "&back=/dead-letters"));
-    let nobody = nobody.await;
+    let leading_back = fields(&token) + "&back=/dead-letters";
+    let nobody = form(&app, "/pages/replay", &own(&app), &leading_back).await;
     assert_eq!(nobody.header("location"), Some("/login?back=%2Fdead-letters"), "{nobody:?}");
     assert_eq!(db.number("SELECT count(*) FROM acts").await, 0);
     app.stop().await;

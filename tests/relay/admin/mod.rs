@@ -60,5 +60,8 @@ async fn send(
     if method == "POST" {
         write!(head, "content-length: {}\r\n", body.len()).unwrap();
     }
-    client.ask(format!("{head}\r\n{body}").as_bytes()).await
+    let mut answer = client.ask(format!("{head}\r\n{body}").as_bytes()).await;
+    // As a browser reads it.
+    answer.body = answer.body.replace("&#x2f;", "/");
+    answer
 }
