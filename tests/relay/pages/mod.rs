@@ -80,7 +80,7 @@ struct Scene {
     app: TestApp,
     sink: Sink,
     record: String,
-    _db: TestDatabase,
+    db: TestDatabase,
 }
 
 impl Scene {
@@ -121,6 +121,6 @@ impl Scene {
                 && api(&app, "/api/deliveries?state=failing").await["items"][0]["tries"] == 1
         })
         .await;
-        Self { app, sink, record, _db: db }
+        Self { app, sink, record, db }
     }
 }

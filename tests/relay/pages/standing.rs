@@ -60,7 +60,7 @@ async fn routes_and_actions_tell_how_they_stand_and_can_be_paused() {
     assert_tells(&routes, &["action=\"/pages/pause\"", form, "#action-billing"]);
     let now = "INSERT INTO pauses (kind, name, since, by, reason)
         VALUES ('action', 'billing', 1700000000000000, 'ines@desk', 'they move house')";
-    scene._db.run(now).await.unwrap();
+    scene.db.run(now).await.unwrap();
     let paused = page(&scene.app, "/routes").await;
     assert_tells(
         &paused,

@@ -85,9 +85,9 @@ async fn a_replay_is_told_where_the_first_try_is_told() {
          SELECT '{new}', event_id, route, action, due_at, idempotency_key, id, 'orphaned'
          FROM deliveries WHERE id = '{old}'"
     );
-    scene._db.run(&copy).await.unwrap();
+    scene.db.run(&copy).await.unwrap();
     let link = format!("UPDATE deliveries SET replayed_by = '{new}' WHERE id = '{old}'");
-    scene._db.run(&link).await.unwrap();
+    scene.db.run(&link).await.unwrap();
     let story = page(&scene.app, &event).await;
     assert_tells(&story, &["Dead, replayed", &format!("href=\"#delivery-{new}\""), "Sent again"]);
     assert_tells(
