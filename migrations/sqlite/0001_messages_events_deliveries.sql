@@ -77,8 +77,8 @@ CREATE INDEX deliveries_again ON deliveries (action, due_at)
 CREATE INDEX deliveries_held ON deliveries (order_key, seq) WHERE held = 'order';
 CREATE INDEX deliveries_orphaned ON deliveries (route) WHERE held = 'orphaned';
 CREATE INDEX deliveries_paused ON deliveries (route, seq) WHERE held = 'paused';
--- Newest first, for lists; its action is with it, for counting.
-CREATE INDEX deliveries_dead ON deliveries (id, action) WHERE state = 'dead';
+-- Newest first, for lists; what counting needs is with it.
+CREATE INDEX deliveries_dead ON deliveries (id, action, replayed_by) WHERE state = 'dead';
 -- Debounced ones only: others are in neither.
 CREATE INDEX deliveries_debounced ON deliveries (debounce_key, seq)
     WHERE debounce_key IS NOT NULL AND ended_at IS NULL;

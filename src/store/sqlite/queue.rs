@@ -159,7 +159,7 @@ pub(super) async fn backlog(db: &mut SqliteConnection) -> Result<Vec<Backlog>, s
             UNION ALL
             SELECT action, held, owner, due_at, true FROM deliveries WHERE held = 'paused'
             UNION ALL
-            SELECT action, held, owner, due_at, false FROM deliveries
+            SELECT action, NULL, NULL, NULL, false FROM deliveries INDEXED BY deliveries_dead
             WHERE state = 'dead' AND replayed_by IS NULL
         ) counted
         GROUP BY action",
