@@ -54,7 +54,7 @@ async fn someone_finds_why_a_deal_did_not_reach_billing_and_sends_it_again() {
         .await;
     browser.click("a[href*='#delivery-']").await;
     eventually("its story is told to the end", async || {
-        browser.open(&browser.address().await).await;
+        browser.reload().await;
         browser.text("article:target").await.contains("Succeeded")
     })
     .await;
