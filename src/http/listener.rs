@@ -5,31 +5,22 @@
 
 use std::{
     collections::HashMap,
-    convert::Infallible,
     io,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
 pub use axum::Router;
-use axum::{
-    body::Body,
-    extract::ConnectInfo,
-    http::{HeaderValue, Request, Response, header::CONNECTION},
-};
-use hyper::{body::Incoming, server::conn::http1, service::Service};
+use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::{
     activity::{Activity, Watched},
+    requests::Requests,
     tls::Acceptor,
 };
 use crate::telemetry::Metrics;
@@ -274,37 +265,3 @@ impl Connection {
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Hands a connection's requests to the router.
-struct Requests {
-    router: Router,
-    activity: Arc<Activity>,
-    draining: Arc<AtomicBool>,
-    peer: Option<SocketAddr>,
-}
-
-impl Service<Request<Incoming>> for Requests {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future =
-        std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.activity.request_started();
-        let mut request = request.map(Body::new);
-        if let Some(peer) = self.peer {
-            request.extensions_mut().insert(ConnectInfo(peer));
-        }
-        let answer = self.router.clone().oneshot(request);
-        let activity = Arc::clone(&self.activity);
-        let draining = Arc::clone(&self.draining);
-        Box::pin(async move {
-            let mut response = answer.await?;
-            if draining.load(Ordering::Relaxed) {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            activity.request_ended();
-            Ok(response)
-        })
-    }
-}

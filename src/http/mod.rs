@@ -10,6 +10,7 @@ pub mod fake_attio;
 pub mod health;
 pub mod listener;
 mod receive;
+mod requests;
 pub mod sink;
 pub mod tls;
 

@@ -97,7 +97,10 @@ fn of_action(action: &ActionStanding, now: OffsetDateTime) -> Vec<Problem> {
     let state =
         state.map(|(weight, what, text, since)| problem(weight, what, text, since, Place::Actions));
     let dead = (action.dead_letters > 0).then(|| {
-        let text = format!("{} dead letters of `{name}` wait for somebody", action.dead_letters);
+        let text = match action.dead_letters {
+            1 => format!("1 dead letter of `{name}` waits for somebody"),
+            count => format!("{count} dead letters of `{name}` wait for somebody"),
+        };
         problem(Weight::Trouble, "dead_letters", text, None, Place::DeadLetters)
     });
     let waited = action.fares.oldest_due_seconds;

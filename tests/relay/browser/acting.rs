@@ -2,6 +2,7 @@
 
 use super::Desk;
 use crate::support::{
+    app::eventually,
     browser::{Browser, ENTER, TAB},
     client::{Message, SECRET},
     sink::Reply,
@@ -78,6 +79,7 @@ async fn the_search_is_reached_by_keys_alone() {
         assert!(tabs < 15, "the search is out of reach");
     }
     browser.press(&["4", "0", "4", ENTER]).await;
-    browser.wait_for("main", "404").await;
+    eventually("it searches", async || browser.address().await.contains("error=404")).await;
+    browser.wait_for("tbody", "record.updated").await;
     desk.end(browser).await;
 }

@@ -2,6 +2,7 @@
 
 use super::Desk;
 use crate::support::{
+    app::eventually,
     browser::Browser,
     client::{Message, fresh_id},
     sink::Reply,
@@ -27,9 +28,9 @@ async fn someone_finds_why_a_deal_did_not_reach_billing_and_sends_it_again() {
     browser.wait_for("main", "Something does not arrive").await;
     browser.screenshot("walk-1-overview").await;
 
-    browser.click(".problems a.button.main").await;
-    browser.wait_for("main", "422").await;
-    browser.open(&desk.at(&format!("/deliveries/{}", dead(&desk).await))).await;
+    browser.click(".problems a[href^='/dead-letters']").await;
+    browser.wait_for("h1", "Dead letters").await;
+    browser.click("article a[href^='/events/']").await;
     browser.wait_for("main", "customer 4711 has no billing address").await;
     browser.screenshot("walk-2-why").await;
 
@@ -51,12 +52,12 @@ async fn someone_finds_why_a_deal_did_not_reach_billing_and_sends_it_again() {
             1.0,
         )
         .await;
-    browser.open(&browser.address().await).await;
-    browser.wait_for("main", "Succeeded").await;
+    browser.click("a[href*='#delivery-']").await;
+    eventually("its story is told to the end", async || {
+        browser.reload().await;
+        browser.text("article:target").await.contains("Succeeded")
+    })
+    .await;
     browser.screenshot("walk-3-sent-again").await;
     desk.end(browser).await;
-}
-
-async fn dead(desk: &Desk) -> String {
-    desk.db.text("SELECT id FROM deliveries WHERE state = 'dead'").await.unwrap()
 }

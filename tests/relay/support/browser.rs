@@ -131,6 +131,11 @@ impl Browser {
         self.post("/url", json!({"url": address})).await;
     }
 
+    /// Asks for the page again.
+    pub async fn reload(&self) {
+        self.post("/refresh", json!({})).await;
+    }
+
     /// Where it is.
     pub async fn address(&self) -> String {
         self.get("/url").await.as_str().unwrap().to_owned()
