@@ -2,6 +2,7 @@
 //!
 //! Every task is supervised: one that ends unasked stops the program, which then reports failure.
 
+mod loops;
 mod preparing;
 mod running;
 mod tasks;
@@ -33,8 +34,8 @@ use crate::{
         watch,
     },
     config::Config,
-    dispatch::{Dispatch, Limits},
-    enrich::{Enrich, Names},
+    dispatch::Dispatch,
+    enrich::Enrich,
     http::{
         Door, DoorLimits, Health,
         listener::{self, Listener},
@@ -42,15 +43,13 @@ use crate::{
     },
     intake::Intake,
     look::{self, Look, Lookout},
-    reconcile::Schedule,
     reload::{self, Origin},
     retention::Retention,
     routing::{self, RouteTable},
-    sampling,
     shutdown::Stop,
     sights::Sights,
     store::{Desk, LaneKind, Store, StoreError},
-    telemetry::{Metrics, Pulse},
+    telemetry::Metrics,
 };
 
 /// Calls on the queue's lanes take so long at the most.
@@ -171,7 +170,7 @@ pub async fn start_from(
     if let Some(tls) = tls {
         tasks.spawn("certificate", tls.watch(Arc::clone(&metrics), ends.rest.clone()));
     }
-    spawn_alerts(&mut tasks, &ends, &store, dispatch.limits(), &alerts, (&metrics, &sights));
+    loops::spawn_alerts(&mut tasks, &ends, &store, dispatch.limits(), &alerts, (&metrics, &sights));
     dispatch.check_destinations();
     let (targets, watched) = watch::Targets::new(&config);
     if let Some(origin) = origin {
@@ -196,7 +195,7 @@ pub async fn start_from(
     tasks.spawn_prepared("claim", &ends.claims, claiming);
     tasks.spawn("outcome", writing);
     tasks.spawn("desk", answering);
-    spawn_attio(
+    loops::spawn_attio(
         &mut tasks,
         &ends,
         &config,
@@ -204,7 +203,7 @@ pub async fn start_from(
         &store,
         (&metrics, &sights, webhooks),
     );
-    spawn_counting(&mut tasks, &ends, &store, &dispatch, routes, (&metrics, pulse));
+    loops::spawn_counting(&mut tasks, &ends, &store, &dispatch, routes, (&metrics, pulse));
     let retention = Retention::new(&config.store, &store, &metrics, is_busy, ends.claims.clone());
     tasks.spawn_prepared("retention", &ends.claims, retention.run());
     let (report_unusable, unusable) = mpsc::channel(1);
@@ -227,63 +226,6 @@ pub async fn start_from(
         ends,
     };
     Ok(Running::start(parts, public_at, admin_at))
-}
-
-/// What somebody has to be told of.
-fn spawn_alerts(
-    tasks: &mut Tasks,
-    ends: &Ends,
-    store: &Store,
-    limits: &Arc<Limits>,
-    alerts: &alerts::Settings,
-    (metrics, sights): (&Arc<Metrics>, &Arc<Sights>),
-) {
-    let watch = alerts::Watch::new(
-        store.lane(LaneKind::Alerts, QUEUE_DEADLINE),
-        alerts.clone(),
-        Arc::clone(sights),
-        Arc::clone(limits),
-        Arc::clone(metrics),
-    );
-    tasks.spawn_prepared("alerts", &ends.rest, watch.run(ends.rest.clone()));
-}
-
-/// What is counted and sampled, for the gauges and for whoever looks.
-fn spawn_counting(
-    tasks: &mut Tasks,
-    ends: &Ends,
-    store: &Store,
-    dispatch: &Dispatch,
-    routes: routing::Shared,
-    (metrics, pulse): (&Arc<Metrics>, Arc<Pulse>),
-) {
-    tasks.spawn_prepared("tally", &ends.rest, dispatch.tell_counts(ends.rest.clone()));
-    let lane = store.lane(LaneKind::Sample, QUEUE_DEADLINE);
-    let (limits, end) = (Arc::clone(dispatch.limits()), ends.rest.clone());
-    let sampling = sampling::run(lane, limits, routes, (Arc::clone(metrics), pulse), end);
-    tasks.spawn_prepared("sampling", &ends.rest, sampling);
-}
-
-/// What is learnt from Attio while serving, where there is access to it.
-fn spawn_attio(
-    tasks: &mut Tasks,
-    ends: &Ends,
-    config: &Config,
-    (client, names, watched): (Option<Client>, Option<Names>, watch::Watched),
-    store: &Store,
-    (metrics, sights, seen): (&Arc<Metrics>, &Arc<Sights>, watch::Seen),
-) {
-    if let Some(schedule) = Schedule::new(config, client.as_ref(), store, metrics) {
-        let run = schedule.run(ends.claims.clone());
-        tasks.spawn_prepared("reconcile", &ends.claims, run);
-    }
-    if let Some(client) = client.filter(|_| config.server.public_url.is_some()) {
-        let (told, end) = ((Arc::clone(metrics), Arc::clone(sights), seen), ends.rest.clone());
-        tasks.spawn("webhooks", watch::watch(client, watched, watch::EVERY, told, end));
-    }
-    if let Some(names) = names {
-        tasks.spawn_prepared("names", &ends.rest, names.run(ends.rest.clone()));
-    }
 }
 
 fn announce(config: &Config, public: SocketAddr, admin: SocketAddr) {

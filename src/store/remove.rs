@@ -253,21 +253,6 @@ impl Lane {
         }
     }
 
-    /// Removes the oldest tallies before a moment, up to `limit`. Returns how many rows.
-    ///
-    /// # Errors
-    /// Any [`StoreError`]; the same may be asked again.
-    pub async fn remove_tallies(
-        &mut self,
-        before: OffsetDateTime,
-        limit: usize,
-    ) -> Result<u64, StoreError> {
-        match self {
-            Self::Postgres(lane) => lane.remove_tallies(before, limit).await,
-            Self::Sqlite(lane) => lane.remove_tallies(before, limit).await,
-        }
-    }
-
     /// How large the store is, by what the engine knows without reading the tables.
     ///
     /// # Errors

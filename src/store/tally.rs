@@ -112,6 +112,21 @@ pub fn quarter_of(moment: OffsetDateTime) -> OffsetDateTime {
 }
 
 impl Lane {
+    /// Removes the oldest tallies before a moment, up to `limit`. Returns how many rows.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]; the same may be asked again.
+    pub async fn remove_tallies(
+        &mut self,
+        before: OffsetDateTime,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        match self {
+            Self::Postgres(lane) => lane.remove_tallies(before, limit).await,
+            Self::Sqlite(lane) => lane.remove_tallies(before, limit).await,
+        }
+    }
+
     /// Adds what was counted, and how it fared last.
     ///
     /// # Errors

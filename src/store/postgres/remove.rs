@@ -5,7 +5,6 @@ use sqlx::{
     Connection as _, Row,
     postgres::{PgConnection, PgRow},
 };
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Lane;
@@ -83,10 +82,6 @@ WHERE m.id = s.id AND m.body_digest IS NULL AND (m.released IS NULL OR m.release
 
 const REMOVE_ACTS: &str = "-- store::postgres::remove acts
 DELETE FROM acts WHERE id = ANY (ARRAY(SELECT id FROM acts WHERE id < $1 ORDER BY id LIMIT $2))";
-
-const REMOVE_TALLIES: &str = "-- store::postgres::remove tallies
-DELETE FROM tallies WHERE (bucket, route, action, result) IN (
-    SELECT bucket, route, action, result FROM tallies WHERE bucket < $1 ORDER BY bucket LIMIT $2)";
 
 const SIZES: &str = "-- store::postgres::sizes
 SELECT relname::text AS relation, n_live_tup AS rows, pg_total_relation_size(relid) AS bytes
@@ -188,15 +183,6 @@ impl Lane {
         limit: usize,
     ) -> Result<u64, StoreError> {
         let asked = sqlx::query(REMOVE_ACTS).bind(before).bind(count(limit));
-        self.run(async |db| asked.execute(db).await).await.map(|done| done.rows_affected())
-    }
-
-    pub(in crate::store) async fn remove_tallies(
-        &mut self,
-        before: OffsetDateTime,
-        limit: usize,
-    ) -> Result<u64, StoreError> {
-        let asked = sqlx::query(REMOVE_TALLIES).bind(before).bind(count(limit));
         self.run(async |db| asked.execute(db).await).await.map(|done| done.rows_affected())
     }
 

@@ -92,6 +92,10 @@ ON CONFLICT (bucket, route, action, result) DO UPDATE SET count = t.count + EXCL
 /// Those that read.
 pub(super) const STATEMENTS: [&str; 6] = [TALLIES, SUMMED, FARED, OPEN, DEAD, DEAD_COUNT];
 
+const REMOVE: &str = "-- store::postgres::remove tallies
+DELETE FROM tallies WHERE (bucket, route, action, result) IN (
+    SELECT bucket, route, action, result FROM tallies WHERE bucket < $1 ORDER BY bucket LIMIT $2)";
+
 impl Lane {
     pub(in crate::store) async fn add_tallies(
         &mut self,
@@ -101,6 +105,17 @@ impl Lane {
         let mut open = self.connection.open().await?;
         let result = open.bounded(async |db| add(db, tallies, fared).await).await;
         self.connection.settle(open, result)
+    }
+
+    pub(in crate::store) async fn remove_tallies(
+        &mut self,
+        before: OffsetDateTime,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        let asked = sqlx::query(REMOVE).bind(before).bind(count(limit));
+        let mut open = self.connection.open().await?;
+        let result = open.bounded(async |db| asked.execute(db).await).await;
+        self.connection.settle(open, result).map(|done| done.rows_affected())
     }
 
     pub(in crate::store) async fn tallies(

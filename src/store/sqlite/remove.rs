@@ -6,13 +6,11 @@ use sqlx::{
     Row,
     sqlite::{SqliteConnection, SqliteRow},
 };
-use time::OffsetDateTime;
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
     Lane,
     queue::{json, moment},
-    record::micros_since_1970,
 };
 use crate::store::{
     OldDelivery, OldMessage, Range, Removable, Removed, Size, Slimmed, StoreError, count,
@@ -88,10 +86,6 @@ WHERE messages.id = s.id AND body_digest IS NULL
 
 const REMOVE_ACTS: &str = "-- store::sqlite::remove acts
 DELETE FROM acts WHERE id IN (SELECT id FROM acts WHERE id < ?1 ORDER BY id LIMIT ?2)";
-
-const REMOVE_TALLIES: &str = "-- store::sqlite::remove tallies
-DELETE FROM tallies WHERE (bucket, route, action, result) IN (
-    SELECT bucket, route, action, result FROM tallies WHERE bucket < ?1 ORDER BY bucket LIMIT ?2)";
 
 /// Rows are numbered as they come, and go from the other end.
 macro_rules! rows {
@@ -239,16 +233,6 @@ impl Lane {
         limit: usize,
     ) -> Result<u64, StoreError> {
         let asked = sqlx::query(REMOVE_ACTS).bind(before.hyphenated()).bind(count(limit));
-        let done = self.connection.write(async |db, _now| asked.execute(db).await).await?;
-        Ok(done.rows_affected())
-    }
-
-    pub(in crate::store) async fn remove_tallies(
-        &mut self,
-        before: OffsetDateTime,
-        limit: usize,
-    ) -> Result<u64, StoreError> {
-        let asked = sqlx::query(REMOVE_TALLIES).bind(micros_since_1970(before)).bind(count(limit));
         let done = self.connection.write(async |db, _now| asked.execute(db).await).await?;
         Ok(done.rows_affected())
     }

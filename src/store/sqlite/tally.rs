@@ -85,6 +85,10 @@ SELECT count(*) FROM deliveries INDEXED BY deliveries_dead WHERE state = 'dead' 
 /// Those that read.
 pub(super) const STATEMENTS: [&str; 6] = [TALLIES, SUMMED, FARED, OPEN, DEAD, DEAD_COUNT];
 
+const REMOVE: &str = "-- store::sqlite::remove tallies
+DELETE FROM tallies WHERE (bucket, route, action, result) IN (
+    SELECT bucket, route, action, result FROM tallies WHERE bucket < ?1 ORDER BY bucket LIMIT ?2)";
+
 impl Lane {
     pub(in crate::store) async fn add_tallies(
         &mut self,
@@ -103,6 +107,16 @@ impl Lane {
             Ok(())
         };
         self.connection.write(add).await
+    }
+
+    pub(in crate::store) async fn remove_tallies(
+        &mut self,
+        before: OffsetDateTime,
+        limit: usize,
+    ) -> Result<u64, StoreError> {
+        let asked = sqlx::query(REMOVE).bind(micros_since_1970(before)).bind(count(limit));
+        let done = self.connection.write(async |db, _now| asked.execute(db).await).await?;
+        Ok(done.rows_affected())
     }
 
     pub(in crate::store) async fn tallies(
