@@ -58,6 +58,7 @@ async fn someone_finds_why_a_deal_did_not_reach_billing_and_sends_it_again() {
         browser.text("article:target").await.contains("Succeeded")
     })
     .await;
+    browser.run("document.querySelector('article:target').scrollIntoView({block: 'center', behavior: 'instant'})").await;
     browser.screenshot("walk-3-sent-again").await;
     desk.end(browser).await;
 }

@@ -49,7 +49,7 @@ impl TestApp {
 
     /// Starts the program with a configuration that was read.
     pub async fn run(config: Config) -> Self {
-        let running = app::start(config, Stop::new()).await.unwrap();
+        let running = Box::pin(app::start(config, Stop::new())).await.unwrap();
         let client = Client::new(running.public);
         let admin = Client::new(running.admin);
         Self { client, admin, running }
