@@ -9,19 +9,20 @@ use uuid::Uuid;
 
 use crate::{
     config::suggest::nearest,
-    store::{MessageStatus, Page, Search, State, Table},
+    store::{MessageStatus, Origin, Page, Search, State, Table},
 };
 
 /// How long a page is where nothing is said.
 pub const USUAL: usize = 50;
 
 /// What lists of messages can be asked for.
-const OF_MESSAGES: &[&str] = &["from", "to", "source", "state", "error", "before", "limit"];
+const OF_MESSAGES: &[&str] =
+    &["from", "to", "source", "origin", "state", "error", "before", "limit"];
 
 /// What lists of events and deliveries can be asked for.
 const OF_OTHERS: &[&str] = &[
-    "from", "to", "source", "type", "object", "record", "list", "entry", "route", "action",
-    "state", "error", "before", "limit",
+    "from", "to", "source", "origin", "type", "object", "record", "list", "entry", "route",
+    "action", "state", "error", "before", "limit",
 ];
 
 /// The names of what a list can be asked for.
@@ -55,6 +56,7 @@ pub fn read<'a>(
             "from" => filter.from = Some(moment(value, now)?),
             "to" => filter.to = Some(moment(value, now)?),
             "source" => filter.source = text(),
+            "origin" => filter.origin = Some(origin(value)?),
             "type" => filter.event_type = text(),
             "object" => filter.object = text(),
             "record" => filter.record = text(),
@@ -95,6 +97,11 @@ fn unknown(name: &str, known: &[&'static str]) -> String {
 fn status(word: &str) -> Result<MessageStatus, String> {
     let known = MessageStatus::ALL.iter().map(|one| one.as_str());
     MessageStatus::of(word).ok_or_else(|| one_of("state", word, &known.collect::<Vec<_>>()))
+}
+
+fn origin(word: &str) -> Result<Origin, String> {
+    let known = Origin::ALL.iter().map(|one| one.as_str());
+    Origin::of(word).ok_or_else(|| one_of("origin", word, &known.collect::<Vec<_>>()))
 }
 
 /// A delivery's state by its word.

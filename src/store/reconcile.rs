@@ -7,25 +7,17 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Lane, StoreError};
+use super::{Lane, StoreError, words::words};
 
-/// Whose word a message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// Attio sent it, with a signature.
-    Attio,
-    /// It was made here, because nothing was heard of a change.
-    Reconcile,
-}
-
-impl Origin {
-    /// `messages.origin`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Attio => "attio",
-            Self::Reconcile => "reconcile",
-        }
+words! {
+    /// Whose word a message is.
+    Origin "messages.origin" {
+        /// Attio sent it, with a signature.
+        Attio "attio",
+        /// It was made here, because nothing was heard of a change.
+        Reconcile "reconcile",
+        /// It was made here, to tell of trouble.
+        Alert "alert",
     }
 }
 

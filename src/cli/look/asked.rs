@@ -57,6 +57,8 @@ filters! {
         to "to",
         /// Came to this source.
         source "source",
+        /// attio, reconcile or alert: whose word it is.
+        origin "origin",
         /// accepted or quarantined.
         state "state",
         /// Part of why it is quarantined.
@@ -73,6 +75,8 @@ filters! {
         to "to",
         /// Came to this source.
         source "source",
+        /// attio, reconcile or alert: whose word it is.
+        origin "origin",
         /// Of this event type, such as record.updated or list-entry.*
         event_type "type",
         /// About this object: its slug or id.

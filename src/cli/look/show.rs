@@ -88,6 +88,9 @@ fn received(message: &MessageRow) -> Vec<String> {
     let MessageRow { id, received_at, source, status, .. } = message;
     let mut lines =
         vec![format!("{}  received by {source}: message {id}: {status}", text_of(*received_at))];
+    if message.origin != "attio" {
+        lines.push(format!("  made here: {}", message.origin));
+    }
     lines.extend(message.reason.as_ref().map(|reason| format!("  {reason}")));
     lines.extend(message.key.as_ref().map(|key| format!("  key {key}")));
     lines

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
 use super::Table;
-use crate::store::{DeliveryState, words::words};
+use crate::store::{DeliveryState, Origin, words::words};
 
 /// Events and deliveries get their ids in the same moment as their message, by one clock; this is
 /// much more. No index leads from a message to what it caused: the ids do, which hold the time.
@@ -76,7 +76,8 @@ impl State {
 }
 
 /// What is looked for. Each field that is set must fit. A list passes over the fields that its rows
-/// have nothing for: messages know `from`, `to`, `source`, `status` and `error`; events all but
+/// have nothing for: messages know `from`, `to`, `source`, `origin`,
+/// `status` and `error`; events all but
 /// `route`, `action`, `state`, `status` and `error`; deliveries all but `status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
@@ -86,6 +87,8 @@ pub struct Search {
     pub to: Option<OffsetDateTime>,
     /// The name of the source.
     pub source: Option<String>,
+    /// Whose word the message is.
+    pub origin: Option<Origin>,
     /// The event's type; `list-entry.*` stands for all that begin so.
     pub event_type: Option<String>,
     /// The id of the object.
@@ -176,14 +179,16 @@ impl Search {
 
     /// How many rows a search may look at; `None` where every row fits.
     pub(super) fn reach(&self, table: Table) -> Option<i64> {
-        let has_source = self.source.is_some();
+        let asks_its_message = self.source.is_some() || self.origin.is_some();
         match table {
-            Table::Messages if has_source || self.status.is_some() || self.error.is_some() => {
+            Table::Messages
+                if asks_its_message || self.status.is_some() || self.error.is_some() =>
+            {
                 Some(REACH_OWN_COLUMNS)
             }
-            Table::Events if has_source => Some(REACH_ITS_EVENT),
+            Table::Events if asks_its_message => Some(REACH_ITS_EVENT),
             Table::Events if self.is_about_events() => Some(REACH_OWN_COLUMNS),
-            Table::Deliveries if has_source || self.error.is_some() => Some(REACH_ITS_TEXTS),
+            Table::Deliveries if asks_its_message || self.error.is_some() => Some(REACH_ITS_TEXTS),
             Table::Deliveries if self.is_about_events() => Some(REACH_ITS_EVENT),
             Table::Deliveries if self.is_about_deliveries() => Some(REACH_OWN_COLUMNS),
             Table::Messages | Table::Events | Table::Deliveries => None,

@@ -14,6 +14,8 @@ pub struct MessageRow {
     pub received_at: OffsetDateTime,
     /// The source it came to.
     pub source: String,
+    /// Whose word it is: `attio`, `reconcile` or `alert`.
+    pub origin: String,
     /// `accepted` or `quarantined`.
     pub status: String,
     /// Why it is quarantined.
@@ -179,6 +181,7 @@ macro_rules! row_readers {
                 id: id(row, "id")?,
                 received_at: at(row, "received_at")?,
                 source: row.try_get("source")?,
+                origin: row.try_get("origin")?,
                 status: row.try_get("status")?,
                 reason: row.try_get("reason")?,
                 webhook_id: row.try_get("webhook_id")?,

@@ -87,6 +87,8 @@ async fn each_filter_finds_what_fits_and_nothing_else(db: &TestDatabase) {
         (&*format!("record={record}"), 1),
         ("source=crm", 2),
         ("source=other", 0),
+        ("origin=attio", 2),
+        ("origin=alert", 0),
         ("route=all", 2),
         ("route=other", 0),
         ("action=billing&state=succeeded", 2),

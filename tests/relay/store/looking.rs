@@ -3,8 +3,8 @@
 use attio_relay::{
     attio::event::Subject,
     store::{
-        Found, Lane, LaneKind, MessageStatus, NewDelivery, NewMessage, Page, Search, State, Table,
-        Verdict,
+        Found, Lane, LaneKind, MessageStatus, NewDelivery, NewMessage, Origin, Page, Search, State,
+        Table, Verdict,
     },
 };
 use uuid::Uuid;
@@ -18,6 +18,7 @@ use crate::support::database::{TestDatabase, lane};
 
 on_both_engines![
     messages_are_found_by_source_status_and_reason,
+    what_was_made_here_is_told_apart_from_what_was_sent,
     events_are_found_by_what_they_are_about,
     deliveries_are_found_by_what_they_are_for_and_how_they_stand,
     deliveries_are_found_by_what_went_wrong,
@@ -76,6 +77,26 @@ async fn messages_are_found_by_source_status_and_reason(db: &TestDatabase) {
     let rows = lane.message_rows(&[accepted_id, aside_id]).await.unwrap();
     assert_eq!(rows[0].reason.as_deref(), Some("its key was used before"));
     assert_eq!((rows[1].key.as_deref(), &*rows[1].status), (Some("accepted"), "accepted"));
+}
+
+async fn what_was_made_here_is_told_apart_from_what_was_sent(db: &TestDatabase) {
+    let (mut lanes, mut lane) = reader(db).await;
+    let sent = message("sent", vec![delivery(BILLING)]);
+    let made = NewMessage { origin: Origin::Reconcile, ..message("made", vec![delivery(BILLING)]) };
+    let ids = |it: &NewMessage| [it.id, it.events[0].id, it.events[0].deliveries[0].id];
+    let (of_sent, of_made) = (ids(&sent), ids(&made));
+    lanes.record(sent).await;
+    lanes.record(made).await;
+    let tables = [Table::Messages, Table::Events, Table::Deliveries];
+    for (origin, of) in [(Origin::Attio, of_sent), (Origin::Reconcile, of_made)] {
+        for (table, id) in tables.into_iter().zip(of) {
+            let filter = Search { origin: Some(origin), ..Search::default() };
+            assert_eq!(found(&mut lane, table, filter).await, [id], "{origin:?} {table:?}");
+        }
+    }
+    let alerts = Search { origin: Some(Origin::Alert), ..Search::default() };
+    assert_eq!(found(&mut lane, Table::Messages, alerts).await, NONE);
+    assert_eq!(lane.message_rows(&of_made[..1]).await.unwrap()[0].origin, "reconcile");
 }
 
 async fn events_are_found_by_what_they_are_about(db: &TestDatabase) {

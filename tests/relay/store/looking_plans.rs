@@ -25,10 +25,10 @@ fn named<'s>(statements: &[&'s str], name: &str) -> &'s str {
 /// The arguments of a search that finds the one rare row far behind all others.
 fn arguments(name: &str) -> String {
     match name {
-        "find_messages" => format!("({ALL}, 50, 'rare', NULL, NULL)"),
-        "find_events" => format!("({ALL}, 50, NULL, NULL, NULL, NULL, 'rare', NULL, NULL)"),
+        "find_messages" => format!("({ALL}, 50, 'rare', NULL, NULL, NULL)"),
+        "find_events" => format!("({ALL}, 50, NULL, NULL, NULL, NULL, 'rare', NULL, NULL, NULL)"),
         "find_dead" | "find_deliveries" | "find_open" => {
-            format!("({ALL}, 50, {NOTHING}, NULL, 'billing', NULL, NULL, 0, NULL, false)")
+            format!("({ALL}, 50, {NOTHING}, NULL, 'billing', NULL, NULL, 0, NULL, false, NULL)")
         }
         "most_open" => "(2000)".to_owned(),
         floor if floor.starts_with("floor") => format!("({ALL}, 20000)"),

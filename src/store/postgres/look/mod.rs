@@ -13,8 +13,8 @@ use uuid::Uuid;
 use self::statements as sql;
 use super::Lane;
 use crate::store::{
-    AttemptRow, DeliveryRow, EventRow, MessageRow, MessageStatus, Range, Search, State, StoreError,
-    count,
+    AttemptRow, DeliveryRow, EventRow, MessageRow, MessageStatus, Origin, Range, Search, State,
+    StoreError, count,
     look::{MOST_OPEN, Table, Way, born_with, born_with_all, row_readers, starts_with},
 };
 
@@ -98,6 +98,7 @@ impl Lane {
                 .bind(filter.error.as_deref())
                 .bind(filter.is_about_events()),
         };
+        let statement = statement.bind(filter.origin.map(Origin::as_str));
         self.look(async |db| statement.fetch_all(db).await).await
     }
 

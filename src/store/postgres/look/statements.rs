@@ -52,6 +52,7 @@ SELECT id FROM messages
 WHERE id >= $1 AND id < $2 AND ($4::text IS NULL OR source = $4)
       AND ($5::text IS NULL OR status = $5)
       AND ($6::text IS NULL OR strpos(lower(reason), lower($6)) > 0)
+      AND ($7::text IS NULL OR origin = $7)
 ORDER BY id DESC LIMIT $3";
 
 pub(super) const FIND_EVENTS: &str = "-- store::postgres::find_events
@@ -62,6 +63,8 @@ WHERE id >= $1 AND id < $2 AND ($5::text IS NULL OR type = $5)
       AND ($9::text IS NULL OR list_id = $9) AND ($10::text IS NULL OR entry_id = $10)
       AND ($4::text IS NULL
            OR (SELECT m.source = $4 FROM messages m WHERE m.id = e.message_id))
+      AND ($11::text IS NULL
+           OR (SELECT m.origin = $11 FROM messages m WHERE m.id = e.message_id))
 ORDER BY id DESC LIMIT $3";
 
 macro_rules! find_deliveries {
@@ -84,6 +87,8 @@ macro_rules! find_deliveries {
                AND ($10::text IS NULL OR e.entry_id = $10)
            FROM events e WHERE e.id = d.event_id))
       AND ($4::text IS NULL OR (SELECT m.source = $4
+           FROM events e JOIN messages m ON m.id = e.message_id WHERE e.id = d.event_id))
+      AND ($18::text IS NULL OR (SELECT m.origin = $18
            FROM events e JOIN messages m ON m.id = e.message_id WHERE e.id = d.event_id))
       AND ($16::text IS NULL OR strpos(lower(d.reason), lower($16)) > 0
            OR (SELECT count(*) FROM attempts a
@@ -108,7 +113,7 @@ pub(super) const FIND_OPEN: &str = find_deliveries!(
 );
 
 pub(super) const MESSAGES: &str = "-- store::postgres::message_rows
-SELECT id, received_at, source, status::text AS status, reason, webhook_id, key,
+SELECT id, received_at, source, origin::text AS origin, status::text AS status, reason, webhook_id, key,
        octet_length(body)::bigint AS body_bytes
 FROM messages WHERE id = ANY ($1) ORDER BY id DESC";
 

@@ -16,8 +16,8 @@ use super::{
     queue::{json, moment},
 };
 use crate::store::{
-    AttemptRow, DeliveryRow, EventRow, MessageRow, MessageStatus, Range, Search, State, StoreError,
-    count,
+    AttemptRow, DeliveryRow, EventRow, MessageRow, MessageStatus, Origin, Range, Search, State,
+    StoreError, count,
     look::{MOST_OPEN, Table, Way, born_with, born_with_all, row_readers, starts_with},
 };
 
@@ -108,6 +108,7 @@ impl Lane {
                 .bind(filter.error.as_deref())
                 .bind(filter.is_about_events()),
         };
+        let statement = statement.bind(filter.origin.map(Origin::as_str));
         let found = self.look(async |db| statement.fetch_all(db).await).await?;
         Ok(found.into_iter().map(Uuid::from).collect())
     }

@@ -55,6 +55,7 @@ SELECT id FROM messages
 WHERE id >= ?1 AND id < ?2 AND (?4 IS NULL OR source = ?4)
       AND (?5 IS NULL OR status = ?5)
       AND (?6 IS NULL OR instr(lower(reason), lower(?6)) > 0)
+      AND (?7 IS NULL OR origin = ?7)
 ORDER BY id DESC LIMIT ?3";
 
 pub(super) const FIND_EVENTS: &str = "-- store::sqlite::find_events
@@ -65,6 +66,8 @@ WHERE id >= ?1 AND id < ?2 AND (?5 IS NULL OR type = ?5)
       AND (?9 IS NULL OR list_id = ?9) AND (?10 IS NULL OR entry_id = ?10)
       AND (?4 IS NULL
            OR (SELECT m.source = ?4 FROM messages m WHERE m.id = e.message_id))
+      AND (?11 IS NULL
+           OR (SELECT m.origin = ?11 FROM messages m WHERE m.id = e.message_id))
 ORDER BY id DESC LIMIT ?3";
 
 macro_rules! find_deliveries {
@@ -87,6 +90,8 @@ macro_rules! find_deliveries {
                AND (?10 IS NULL OR e.entry_id = ?10)
            FROM events e WHERE e.id = d.event_id))
       AND (?4 IS NULL OR (SELECT m.source = ?4
+           FROM events e CROSS JOIN messages m ON m.id = e.message_id WHERE e.id = d.event_id))
+      AND (?18 IS NULL OR (SELECT m.origin = ?18
            FROM events e CROSS JOIN messages m ON m.id = e.message_id WHERE e.id = d.event_id))
       AND (?16 IS NULL OR instr(lower(d.reason), lower(?16)) > 0
            OR (SELECT count(*) FROM attempts a
@@ -116,7 +121,7 @@ pub(super) const FIND_OPEN: &str = find_deliveries!(
 );
 
 pub(super) const MESSAGES: &str = "-- store::sqlite::message_rows
-SELECT id, received_at, source, status, reason, webhook_id, key,
+SELECT id, received_at, source, origin, status, reason, webhook_id, key,
        octet_length(body) AS body_bytes
 FROM messages WHERE id IN (SELECT value FROM jsonb_each(?1)) ORDER BY id DESC";
 
