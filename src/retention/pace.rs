@@ -7,15 +7,17 @@ const FIRST: usize = 100;
 const LEAST: usize = 20;
 const MOST: usize = 1000;
 
-/// What a batch may take; SQLite's one writer is held as long.
-const LONG: Duration = Duration::from_millis(20);
+/// What a batch may take; SQLite's one writer is held as long. Whoever commits beside it in Postgres
+/// also waits until what it wrote to the log is on the disk: short ones are not felt.
+const LONG: Duration = Duration::from_millis(4);
 
-/// After each batch it rests so many times as long as that took: a fifth of one connection's time
-/// is used at the most.
-const REST: u32 = 4;
+/// After each batch it rests so many times as long as that took: a twentieth of one connection's
+/// time is used at the most.
+const REST: u32 = 20;
 
-/// The shortest rest.
-const SHORTEST: Duration = Duration::from_millis(5);
+/// The shortest rest, and the longest: a store that is slow is not made slower, nor given up.
+const SHORTEST: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// How many rows go in one batch: as many as go quickly.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +42,7 @@ impl Pace {
         } else if took < LONG / 2 {
             self.0 = (self.0 + self.0 / 2).min(MOST);
         }
-        (took * REST).max(SHORTEST).mul_f64(0.75 + fastrand::f64() / 2.0)
+        (took * REST).clamp(SHORTEST, LONGEST).mul_f64(0.75 + fastrand::f64() / 2.0)
     }
 }
 
