@@ -121,6 +121,34 @@ async fn what_only_a_restart_changes_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_take_over_the_same_change_and_say_that_it_is_the_same() {
+    let (database, sink) = (TestDatabase::postgres().await, Sink::start().await);
+    let mut setup = Setup::new(database.url(), sink.address);
+    setup.routing = Some(leading_to(&sink, "first"));
+    let replicas = [Relay::spawn(&setup).await, Relay::spawn(&setup).await];
+    setup.routing = Some(leading_to(&sink, "second"));
+    for replica in &replicas {
+        replica.rewrite(&setup);
+    }
+    let mut standing = Vec::new();
+    for replica in &replicas {
+        let is_changed =
+            async || replica.metric("attio_relay_config_generation").await.to_string() == "2";
+        eventually("the change is in effect", PATIENCE, is_changed).await;
+        standing.push(wire::get(replica.admin, "/readyz?verbose").await.unwrap().body);
+    }
+    assert_eq!(standing[0], standing[1], "generation and fingerprint");
+    for replica in &replicas {
+        for _ in 0..10 {
+            let message = Message::event("record.created");
+            Client::new(replica.public).post(&message).await.assert_accepted();
+        }
+    }
+    sink.wait_until_received_by("second", 20).await;
+    assert!(sink.received_by("first").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_changes_under_load_half_of_them_broken_misroute_nothing() {
     let it = Changing::start().await;
     let good = [leading_to(&it.sink, "first"), leading_to(&it.sink, "second")];

@@ -69,6 +69,7 @@ async fn an_action_that_runs_in_circles_is_paused_and_what_it_was_to_do_waits() 
     app.wait_for_metric("attio_relay_action_paused", &[("action", "crm")], 1.0).await;
     let postponed = [("action", "crm"), ("reason", "loop")];
     app.wait_for_metric("attio_relay_postponed_total", &postponed, 1.0).await;
+    app.wait_for_metric("attio_relay_alerts_firing", &[("alert", "loop")], 1.0).await;
     quiet(&attio).await;
     assert_eq!(writes(&attio), 4, "one for Ines, three for its own");
     // While it is paused nothing at all is written, and nothing is lost.
