@@ -18,7 +18,7 @@ async fn secrets_are_masked_in_a_failed_answer() {
     let echo =
         format!("canary-header canary-query canary-user canary-pass {} end", STANDARD.encode(key));
     let sink = Sink::with_body("400 No", &echo).await;
-    let url = sink.url().replace("127", "canary-user:canary-pass@127") + "?token=canary-query";
+    let url = sink.url().replacen("127", "canary-user:canary-pass@127", 1) + "?token=canary-query";
     let headers = vec![("Authorization".to_owned(), "Bearer canary-header".to_owned().into())];
     let signing_secret = Some(SigningKey(key.to_vec().into()));
     let failure = refused(perform_http(HttpAction { headers, signing_secret, ..http(&url) }).await);
@@ -29,7 +29,7 @@ async fn secrets_are_masked_in_a_failed_answer() {
 async fn the_header_made_of_the_urls_password_is_masked_too() {
     let basic = format!("Basic {}", STANDARD.encode("canary-user:canary-pass"));
     let sink = Sink::with_body("400 No", &format!("you sent {basic}")).await;
-    let url = sink.url().replace("127", "canary-user:canary-pass@127");
+    let url = sink.url().replacen("127", "canary-user:canary-pass@127", 1);
     let failure = refused(perform_http(http(&url)).await);
     assert_eq!(failure.answer.as_deref(), Some(b"you sent ***".as_slice()));
 }
