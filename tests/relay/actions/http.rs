@@ -86,7 +86,7 @@ async fn the_signature_verifies_as_standard_webhooks() {
 #[tokio::test]
 async fn method_headers_and_userinfo_are_the_configured_ones() {
     let sink = Sink::answering("200 OK").await;
-    let url = sink.url().replace("127", "user:pass%20word@127");
+    let url = sink.url().replacen("127", "user:pass%20word@127", 1);
     let headers = vec![("X-Team".to_owned(), "revops".to_owned().into())];
     let method = "PUT".to_owned();
     perform_http(HttpAction { method, headers, ..http(&url) }).await.unwrap();
