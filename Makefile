@@ -25,9 +25,6 @@ example-person-to-warehouse: ## config/examples: a new person becomes a row in P
 example-list-to-slack: ## config/examples: a list gets an entry, a person a Slack message
 	@cargo run --quiet --locked -- demo list-to-slack
 
-# Most tests wait most of the time.
-export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
-
 test: ## all tests, on a private PostgreSQL, in a real browser (installed when missing)
 	cargo test --locked --no-run $(ARGS)
 	RUST_BACKTRACE=1 scripts/with-browser scripts/with-postgres \

@@ -157,6 +157,7 @@ pub(super) fn addresses(stage: &Stage) -> String {
     let (public, admin) = (stage.public, stage.admin);
     format!(
         "Addresses to look at:\n\
+         \n  http://{admin}/          the pages: what came, and what became of it\
          \n  http://{public}/healthz   does it live?\
          \n  http://{public}/readyz    can it accept messages?\
          \n  http://{admin}/metrics   what it counts\n"

@@ -171,8 +171,8 @@ async fn many_wrong_signatures_are_told_and_a_few_are_not(db: &TestDatabase) {
 async fn what_a_dead_process_saw_is_over(db: &TestDatabase) {
     let scene = Scene::start(db).await;
     let soon = match db.engine {
-        Engine::Postgres => "now() + interval '6 seconds'",
-        Engine::Sqlite => "(unixepoch() + 6) * 1000000",
+        Engine::Postgres => "now() + interval '15 seconds'",
+        Engine::Sqlite => "(unixepoch() + 15) * 1000000",
     };
     let sight = format!(
         "INSERT INTO sights (process, what, about, count, detail, expires_at) VALUES \
