@@ -203,7 +203,7 @@ async fn release_next(
     outcomes: &[Outcome],
     written: &[Uuid],
 ) -> Result<(), sqlx::Error> {
-    let ended = crate::store::ended_by_key(outcomes, written);
+    let ended = crate::store::queue::ended_by_key(outcomes, written);
     if ended.is_empty() {
         return Ok(());
     }

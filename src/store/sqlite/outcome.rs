@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::queue::json;
-use crate::store::{Attempt, Outcome, ended_by_key, micros};
+use crate::store::{Attempt, Outcome, micros, queue::ended_by_key};
 
 /// Writes what became of deliveries, each only under the lease it was performed in. Returns the ids
 /// that were still ours.
