@@ -3,6 +3,7 @@
 //! A [`Slot`] is taken before a delivery is claimed or born leased, never after: a delivery with
 //! nowhere to run would only burn its lease. The lock is held for a few instructions at a time.
 
+mod gate;
 mod pauses;
 
 use std::{
@@ -14,17 +15,8 @@ use tokio::sync::Notify;
 
 pub use pauses::Turn;
 
-use super::breaker::{Breaker, Passage};
-use crate::{config, name::ActionName, store::Want};
-
-/// A lease lasts at least so long.
-const SHORTEST_LEASE: Duration = Duration::from_secs(20);
-
-/// What a lease has beyond the action's deadline.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
-
-/// How long a full bucket lasts at its rate: the burst that is allowed.
-const BURST: f64 = 0.1;
+use self::gate::{Gate, most_retries};
+use crate::{config, store::Want};
 
 /// The slots of a process.
 #[derive(Debug)]
@@ -46,36 +38,6 @@ struct State {
     paused: pauses::Paused,
 }
 
-/// What one action may do.
-#[derive(Debug)]
-struct Gate {
-    action: ActionName,
-    /// Attempts at once; none for an action that is configured no longer.
-    concurrency: usize,
-    lease: Duration,
-    running: usize,
-    retrying: usize,
-    bucket: Option<Bucket>,
-    breaker: Breaker,
-    paused: bool,
-    /// Something older may wait for a first attempt: nothing is born leased until a claim came
-    /// back short.
-    first_waits: bool,
-    /// A retry may be due.
-    retry_waits: bool,
-    /// Counts what was made due, so that a claim which started before does not say "nothing left".
-    made_due: u64,
-}
-
-/// A token bucket. Tokens that were not used can be given back.
-#[derive(Debug)]
-struct Bucket {
-    per_second: f64,
-    capacity: f64,
-    tokens: f64,
-    filled_at: Instant,
-}
-
 /// Room for one attempt. Dropping it makes the room free again.
 #[derive(Debug)]
 pub struct Slot {
@@ -94,94 +56,6 @@ pub struct Ask {
     pub slots: Vec<Slot>,
     gate: usize,
     made_due: u64,
-}
-
-impl Bucket {
-    fn new(rate: config::Rate, now: Instant) -> Self {
-        let capacity = (rate.per_second * BURST).max(1.0);
-        Self { per_second: rate.per_second, capacity, tokens: capacity, filled_at: now }
-    }
-
-    fn fill(&mut self, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        self.tokens = (self.tokens + elapsed * self.per_second).min(self.capacity);
-        self.filled_at = now;
-    }
-
-    fn whole(&mut self, now: Instant) -> usize {
-        self.fill(now);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "small, positive"
-        )]
-        let whole = self.tokens as usize;
-        whole
-    }
-
-    fn until_next(&self) -> Duration {
-        Duration::from_secs_f64(((1.0 - self.tokens) / self.per_second).max(0.0))
-    }
-}
-
-impl Gate {
-    fn new(action: &config::Action, now: Instant) -> Self {
-        Self {
-            action: action.name.clone(),
-            concurrency: action.concurrency,
-            lease: SHORTEST_LEASE.max(action.timeout + LEASE_MARGIN),
-            running: 0,
-            retrying: 0,
-            bucket: action.rate.map(|rate| Bucket::new(rate, now)),
-            breaker: Breaker::default(),
-            paused: false,
-            first_waits: true,
-            retry_waits: true,
-            made_due: 0,
-        }
-    }
-
-    /// How many attempts may start now.
-    fn room(&mut self, now: Instant) -> usize {
-        if self.paused {
-            return 0;
-        }
-        let passage = match self.breaker.passage(now) {
-            Passage::Free => usize::MAX,
-            Passage::Probe => 1,
-            Passage::Barred => 0,
-        };
-        let tokens = self.bucket.as_mut().map_or(usize::MAX, |bucket| bucket.whole(now));
-        self.concurrency.saturating_sub(self.running).min(tokens).min(passage)
-    }
-
-    /// Goes on under another configuration. What runs goes on counting.
-    fn change(&mut self, action: &config::Action, now: Instant) {
-        let Self { concurrency, lease, bucket, .. } = Self::new(action, now);
-        if self.bucket.as_ref().map(|old| old.per_second) != action.rate.map(|new| new.per_second) {
-            self.bucket = bucket;
-        }
-        (self.concurrency, self.lease) = (concurrency, lease);
-        (self.first_waits, self.retry_waits) = (true, true);
-    }
-
-    fn retry_room(&self) -> usize {
-        most_retries(self.concurrency).saturating_sub(self.retrying)
-    }
-
-    fn take(&mut self, slots: usize) {
-        self.running += slots;
-        if let Some(bucket) = &mut self.bucket {
-            #[expect(clippy::cast_precision_loss, reason = "small")]
-            let taken = slots as f64;
-            bucket.tokens -= taken;
-        }
-    }
-}
-
-/// A quarter of the slots, of each action and of the process, is kept for first attempts.
-fn most_retries(slots: usize) -> usize {
-    if slots > 1 { slots - slots.div_ceil(4) } else { slots }
 }
 
 impl Limits {
@@ -374,7 +248,7 @@ impl Slot {
         let mut state = self.limits.state();
         let gate = &mut state.gates[self.gate];
         if let Some(bucket) = &mut gate.bucket {
-            bucket.tokens = (bucket.tokens + 1.0).min(bucket.capacity);
+            bucket.give_back();
         }
         if self.probe {
             gate.breaker.probe_not_made(Instant::now());

@@ -198,11 +198,9 @@ fn data_flows_one_way() {
 }
 
 /// Longer files, each with its reason.
-const LONG: [(&str, &str); 4] = [
+const LONG: [(&str, &str); 2] = [
     ("tests/relay/store/merging.rs", "every race of one decision, in one suite over both engines"),
-    ("src/dispatch/limits.rs", "slots, rates and breakers change together, under one lock"),
     ("src/intake/batcher.rs", "the life of a batch, and all that can go wrong in it"),
-    ("src/store/mod.rs", "all that the other stages see of the store"),
 ];
 
 #[test]
