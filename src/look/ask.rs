@@ -17,11 +17,11 @@ pub const USUAL: usize = 50;
 
 /// What lists of messages can be asked for.
 const OF_MESSAGES: &[&str] =
-    &["from", "to", "source", "origin", "state", "error", "before", "limit"];
+    &["since", "until", "source", "origin", "state", "error", "before", "limit"];
 
 /// What lists of events and deliveries can be asked for.
 const OF_OTHERS: &[&str] = &[
-    "from", "to", "source", "origin", "type", "object", "record", "list", "entry", "route",
+    "since", "until", "source", "origin", "type", "object", "record", "list", "entry", "route",
     "action", "state", "error", "before", "limit",
 ];
 
@@ -53,8 +53,8 @@ pub fn read<'a>(
         }
         let text = || Some(value.to_owned());
         match name {
-            "from" => filter.from = Some(moment(value, now)?),
-            "to" => filter.to = Some(moment(value, now)?),
+            "since" => filter.since = Some(moment(value, now)?),
+            "until" => filter.until = Some(moment(value, now)?),
             "source" => filter.source = text(),
             "origin" => filter.origin = Some(origin(value)?),
             "type" => filter.event_type = text(),

@@ -124,9 +124,9 @@ fn form(table: Table, visit: &Visit) -> Value {
     let typed = visit.all(names);
     let is_asked = |name: &&str| !["before", "limit"].contains(name) && !typed[*name].is_empty();
     let states: Vec<_> = State::ALL.iter().map(|state| state.as_str()).collect();
-    let span = |(from, label): (&str, &str)| {
-        let href = visit.with(&[("from", from), ("before", "")]);
-        context! { label, href, is_on => typed["from"] == from }
+    let span = |(since, label): (&str, &str)| {
+        let href = visit.with(&[("since", since), ("before", "")]);
+        context! { label, href, is_on => typed["since"] == since }
     };
     context! {
         is_searched => names.iter().any(is_asked),

@@ -52,9 +52,9 @@ filters! {
     /// What messages are looked for by.
     OfMessages {
         /// Arrived then or later: 2026-11-22T09:00:00Z, 2026-11-22, or how long ago, such as 2h.
-        from "from",
+        since "since",
         /// Arrived before that.
-        to "to",
+        until "until",
         /// Came to this source.
         source "source",
         /// attio, reconcile or alert: whose word it is.
@@ -70,9 +70,9 @@ filters! {
     /// What events and deliveries are looked for by.
     OfOthers {
         /// Arrived then or later: 2026-11-22T09:00:00Z, 2026-11-22, or how long ago, such as 2h.
-        from "from",
+        since "since",
         /// Arrived before that.
-        to "to",
+        until "until",
         /// Came to this source.
         source "source",
         /// attio, reconcile or alert: whose word it is.

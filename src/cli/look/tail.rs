@@ -75,7 +75,7 @@ impl Tail {
             };
             let started = OffsetDateTime::now_utc();
             let mut shown = Shown::default();
-            filter.from = filter.from.or(Some(started));
+            filter.since = filter.since.or(Some(started));
             // Listened for all the time: a signal that nobody waits for just then would be lost.
             let mut interrupt = pin!(tokio::signal::ctrl_c());
             loop {
@@ -101,7 +101,7 @@ impl Tail {
         match self.look(look, filter, shown).await {
             Ok(lines) => {
                 let back = OffsetDateTime::now_utc() - LOOK_BACK;
-                filter.from = filter.from.max(Some(back));
+                filter.since = filter.since.max(Some(back));
                 lines.iter().all(|lines| try_print(lines).is_ok())
             }
             Err(error) => {

@@ -76,15 +76,15 @@ impl State {
 }
 
 /// What is looked for. Each field that is set must fit. A list passes over the fields that its rows
-/// have nothing for: messages know `from`, `to`, `source`, `origin`,
+/// have nothing for: messages know `since`, `until`, `source`, `origin`,
 /// `status` and `error`; events all but
 /// `route`, `action`, `state`, `status` and `error`; deliveries all but `status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
     /// Arrived then or later; deliveries: were made then or later.
-    pub from: Option<OffsetDateTime>,
+    pub since: Option<OffsetDateTime>,
     /// Arrived before that.
-    pub to: Option<OffsetDateTime>,
+    pub until: Option<OffsetDateTime>,
     /// The name of the source.
     pub source: Option<String>,
     /// Whose word the message is.
@@ -156,9 +156,9 @@ impl Search {
         let first_at = |moment: OffsetDateTime| {
             first_of(u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap_or(0))
         };
-        let ends = [self.to.map(first_at), page.before];
+        let ends = [self.until.map(first_at), page.before];
         Range {
-            least: self.from.map_or(Uuid::nil(), first_at),
+            least: self.since.map_or(Uuid::nil(), first_at),
             before: ends.into_iter().flatten().min().unwrap_or(Uuid::max()),
         }
     }
@@ -257,17 +257,17 @@ mod tests {
     fn a_time_is_the_first_id_of_its_millisecond() {
         let id = Uuid::now_v7();
         let made = moment_of(id).unwrap();
-        let filter = Search { from: Some(made), ..Search::default() };
+        let filter = Search { since: Some(made), ..Search::default() };
         assert!(filter.range(&Page::first(1)).least <= id);
-        let filter = Search { to: Some(made), ..Search::default() };
+        let filter = Search { until: Some(made), ..Search::default() };
         assert!(filter.range(&Page::first(1)).before <= id);
     }
 
     #[test]
     fn a_page_ends_where_the_time_or_the_cursor_says_whichever_is_older() {
         let (older, newer) = (first_of(1_000), first_of(2_000));
-        let to = moment_of(newer);
-        let filter = Search { to, ..Search::default() };
+        let until = moment_of(newer);
+        let filter = Search { until, ..Search::default() };
         let at = |before| filter.range(&Page { before: Some(before), limit: 1 }).before;
         assert_eq!((at(older), at(Uuid::max())), (older, newer));
     }

@@ -86,7 +86,7 @@ fn lists_take_filters_and_say_what_cannot_be_asked() {
     assert_eq!(of(&["events", "list", "--type", "note.*"]), 1);
     assert_eq!(of(&["events", "list", "--action", "billing"]), 1);
     assert_eq!(of(&["deliveries", "list", "--route", "all"]), 2);
-    assert_eq!(of(&["deliveries", "list", "--error", "400", "--from", "1h"]), 1);
+    assert_eq!(of(&["deliveries", "list", "--error", "400", "--since", "1h"]), 1);
     assert_eq!(of(&["messages", "list", "--state", "quarantined"]), 0);
     let first = folder.run(&["messages", "list", "--limit", "1"]);
     assert!(first.out.contains("there are more: --before "), "{first}");
@@ -115,7 +115,7 @@ fn looking_makes_no_store() {
 #[test]
 fn tail_shows_what_comes_in_and_what_becomes_of_it() {
     let server = Server::start(small(""));
-    let mut tail = server.folder.spawn(&["tail", "--from", "1m", "--output", "json"]);
+    let mut tail = server.folder.spawn(&["tail", "--since", "1m", "--output", "json"]);
     let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
     assert_eq!(server.folder.run(&["send", "record.updated"]).code, 0);
     let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };

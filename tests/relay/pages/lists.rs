@@ -62,7 +62,7 @@ async fn events_are_listed_with_what_became_of_them() {
 async fn what_was_searched_for_stays_in_the_form_and_in_the_links() {
     let scene = Scene::new().await;
     let asked = format!(
-        "/events?type=record.*&record={}&state=dead&from=7d&error=%22%3E%3Cb%3E",
+        "/events?type=record.*&record={}&state=dead&since=7d&error=%22%3E%3Cb%3E",
         scene.record
     );
     let found = page(&scene.app, &asked).await;
@@ -104,7 +104,7 @@ async fn a_list_is_walked_page_by_page() {
 async fn what_cannot_be_searched_for_is_told_and_kept_in_the_form() {
     let scene = Scene::new().await;
     for (path, word) in [
-        ("/events?from=soon&type=x", "`soon` is no time"),
+        ("/events?since=soon&type=x", "`soon` is no time"),
         ("/deliveries?state=asleep&type=x", "is no state"),
         ("/events?tpye=x&type=x", "did you mean `type`?"),
     ] {

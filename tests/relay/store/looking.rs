@@ -174,7 +174,7 @@ async fn a_time_bounds_a_list_on_both_sides(db: &TestDatabase) {
     let (_, mut lane) = reader(db).await;
     db.run(&filled(db.engine, 3)).await.unwrap();
     let at = |milli| Some(first_moment() + time::Duration::milliseconds(milli));
-    let between = Search { from: at(2), to: at(3), ..Search::default() };
+    let between = Search { since: at(2), until: at(3), ..Search::default() };
     for table in [Table::Messages, Table::Events, Table::Deliveries] {
         let ids = found(&mut lane, table, between.clone()).await;
         assert_eq!(ids.len(), 1);

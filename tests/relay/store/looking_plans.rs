@@ -136,8 +136,8 @@ fn questions() -> Vec<(Table, Search)> {
     let middle = Some(first_moment() + time::Duration::seconds(500));
     let both = [
         none(),
-        Search { from: middle, ..none() },
-        Search { to: middle, ..none() },
+        Search { since: middle, ..none() },
+        Search { until: middle, ..none() },
         Search { source: text("rare"), ..none() },
         Search { event_type: text("list-entry.*"), ..none() },
         Search { record: text("rare"), ..none() },
