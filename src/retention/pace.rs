@@ -7,9 +7,9 @@ const FIRST: usize = 100;
 const LEAST: usize = 20;
 const MOST: usize = 1000;
 
-/// What a batch may take; SQLite's one writer is held as long. Whoever commits beside it in Postgres
-/// also waits until what it wrote to the log is on the disk: short ones are not felt.
-const LONG: Duration = Duration::from_millis(4);
+/// What a batch may take; SQLite's one writer is held as long. Beside Postgres on the same few cores
+/// whoever is at it that long makes others wait for their turn: short ones are not felt.
+const LONG: Duration = Duration::from_micros(1500);
 
 /// After each batch it rests so many times as long as that took: a twentieth of one connection's
 /// time is used at the most.
@@ -58,7 +58,7 @@ mod tests {
         }
         assert_eq!(pace.batch(), LEAST);
         for _ in 0..20 {
-            pace.rest_after(Duration::from_millis(1));
+            pace.rest_after(LONG / 3);
         }
         assert_eq!(pace.batch(), MOST);
     }

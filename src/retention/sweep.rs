@@ -15,7 +15,8 @@ use crate::{
     store::{OldMessage, Range, Slimmed, StoreError, moment_between},
 };
 
-/// Rows that are looked at at once: reading keeps nobody waiting.
+/// Rows that are looked at at once. With each such look the store passes some seconds of rows around
+/// them: many looks at few would be felt more than few looks at many.
 const CHUNK: usize = 2000;
 
 /// Bytes of bodies that are read at once, one body at the least.
@@ -135,16 +136,24 @@ impl Retention {
         let Some(moments) = ends.map(|(first, last)| moment_between(first.id, last.id)) else {
             return Ok(messages);
         };
-        let mut told = self.told_by(moments).await?;
-        for released in messages.iter().filter_map(|message| message.released) {
-            told.extend(self.told_by(moment_between(released, released)).await?);
+        let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
+        let mut told = self.told_by(moments, &ids).await?;
+        for message in &messages {
+            if let Some(released) = message.released {
+                let moment = moment_between(released, released);
+                told.extend(self.told_by(moment, &[message.id]).await?);
+            }
         }
         messages.retain(|message| !told.contains(&message.id));
         Ok(messages)
     }
 
-    async fn told_by(&mut self, events: Range) -> Result<HashSet<Uuid>, StoreError> {
-        Ok(self.read.told_by(events).await?.into_iter().collect())
+    async fn told_by(
+        &mut self,
+        events: Range,
+        messages: &[Uuid],
+    ) -> Result<HashSet<Uuid>, StoreError> {
+        Ok(self.read.told_by(events, messages).await?.into_iter().collect())
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn removable(
     };
     let mut known = Known::default();
     known.of_events.extend(events.iter().map(|event| (*event, Vec::new())));
-    let mut new = known.add(lane.old_deliveries(moment_between(first, last)).await?);
+    let mut new = known.add(lane.old_deliveries(moment_between(first, last), events).await?);
     for _ in 0..ROUNDS {
         let missing = known.ask_for(&new);
         if missing.is_empty() {

@@ -136,14 +136,18 @@ impl Lane {
         }
     }
 
-    /// All deliveries of a range of ids.
+    /// The deliveries of `events` among those of a range of ids.
     ///
     /// # Errors
     /// Any [`StoreError`].
-    pub async fn old_deliveries(&mut self, range: Range) -> Result<Vec<OldDelivery>, StoreError> {
+    pub async fn old_deliveries(
+        &mut self,
+        range: Range,
+        events: &[Uuid],
+    ) -> Result<Vec<OldDelivery>, StoreError> {
         match self {
-            Self::Postgres(lane) => lane.old_deliveries(range).await,
-            Self::Sqlite(lane) => lane.old_deliveries(range).await,
+            Self::Postgres(lane) => lane.old_deliveries(range, events).await,
+            Self::Sqlite(lane) => lane.old_deliveries(range, events).await,
         }
     }
 
@@ -177,14 +181,18 @@ impl Lane {
         }
     }
 
-    /// The messages that events of a range of ids were told by, each once.
+    /// Those of `messages` that events of a range of ids were told by, each once.
     ///
     /// # Errors
     /// Any [`StoreError`].
-    pub async fn told_by(&mut self, events: Range) -> Result<Vec<Uuid>, StoreError> {
+    pub async fn told_by(
+        &mut self,
+        events: Range,
+        messages: &[Uuid],
+    ) -> Result<Vec<Uuid>, StoreError> {
         match self {
-            Self::Postgres(lane) => lane.told_by(events).await,
-            Self::Sqlite(lane) => lane.told_by(events).await,
+            Self::Postgres(lane) => lane.told_by(events, messages).await,
+            Self::Sqlite(lane) => lane.told_by(events, messages).await,
         }
     }
 

@@ -37,7 +37,7 @@ SELECT id FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3";
 
 const OLD_DELIVERIES: &str = "-- store::postgres::old_deliveries
 SELECT id, event_id, ended_at, replayed_by, merged_into FROM deliveries
-WHERE id >= $1 AND id < $2";
+WHERE id >= $1 AND id < $2 AND event_id IN (SELECT unnest($3::uuid[]))";
 
 const LINKED_DELIVERIES: &str = "-- store::postgres::linked_deliveries
 SELECT id, event_id, ended_at, replayed_by, merged_into FROM deliveries WHERE id = ANY ($1)";
@@ -47,7 +47,8 @@ SELECT id, octet_length(body)::bigint AS size, body_digest IS NOT NULL AS is_sli
 FROM messages WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3";
 
 const TOLD_BY: &str = "-- store::postgres::told_by
-SELECT DISTINCT message_id FROM events WHERE id >= $1 AND id < $2";
+SELECT DISTINCT message_id FROM events
+WHERE id >= $1 AND id < $2 AND message_id IN (SELECT unnest($3::uuid[]))";
 
 const BODIES: &str = "-- store::postgres::bodies
 SELECT id, body FROM messages WHERE id = ANY ($1)";
@@ -110,8 +111,9 @@ impl Lane {
     pub(in crate::store) async fn old_deliveries(
         &mut self,
         range: Range,
+        events: &[Uuid],
     ) -> Result<Vec<OldDelivery>, StoreError> {
-        let asked = sqlx::query(OLD_DELIVERIES).bind(range.least).bind(range.before);
+        let asked = sqlx::query(OLD_DELIVERIES).bind(range.least).bind(range.before).bind(events);
         self.run(async |db| asked.try_map(|row| delivery(&row)).fetch_all(db).await).await
     }
 
@@ -136,8 +138,10 @@ impl Lane {
     pub(in crate::store) async fn told_by(
         &mut self,
         events: Range,
+        messages: &[Uuid],
     ) -> Result<Vec<Uuid>, StoreError> {
-        let asked = sqlx::query_scalar(TOLD_BY).bind(events.least).bind(events.before);
+        let asked =
+            sqlx::query_scalar(TOLD_BY).bind(events.least).bind(events.before).bind(messages);
         self.run(async |db| asked.fetch_all(db).await).await
     }
 

@@ -40,7 +40,7 @@ SELECT id FROM events WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
 const OLD_DELIVERIES: &str = "-- store::sqlite::old_deliveries
 SELECT id, event_id, ended_at, replayed_by, merged_into FROM deliveries
-WHERE id >= ?1 AND id < ?2";
+WHERE id >= ?1 AND id < ?2 AND event_id IN (SELECT value FROM jsonb_each(?3))";
 
 const LINKED_DELIVERIES: &str = "-- store::sqlite::linked_deliveries
 SELECT id, event_id, ended_at, replayed_by, merged_into FROM deliveries
@@ -51,7 +51,8 @@ SELECT id, octet_length(body) AS size, body_digest IS NOT NULL AS is_slim, relea
 FROM messages WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
 const TOLD_BY: &str = "-- store::sqlite::told_by
-SELECT DISTINCT message_id FROM events WHERE id >= ?1 AND id < ?2";
+SELECT DISTINCT message_id FROM events
+WHERE id >= ?1 AND id < ?2 AND message_id IN (SELECT value FROM jsonb_each(?3))";
 
 const BODIES: &str = "-- store::sqlite::bodies
 SELECT id, body FROM messages WHERE id IN (SELECT value FROM jsonb_each(?1))";
@@ -133,12 +134,17 @@ impl Lane {
     pub(in crate::store) async fn old_deliveries(
         &mut self,
         range: Range,
+        events: &[Uuid],
     ) -> Result<Vec<OldDelivery>, StoreError> {
         let asked = sqlx::query(OLD_DELIVERIES)
             .bind(range.least.hyphenated())
-            .bind(range.before.hyphenated())
-            .try_map(|row| delivery(&row));
-        self.connection.read(async |db| asked.fetch_all(db).await).await
+            .bind(range.before.hyphenated());
+        self.connection
+            .read(async |db| {
+                let asked = asked.bind(json(events)?);
+                asked.try_map(|row| delivery(&row)).fetch_all(db).await
+            })
+            .await
     }
 
     pub(in crate::store) async fn linked_deliveries(
@@ -170,11 +176,15 @@ impl Lane {
     pub(in crate::store) async fn told_by(
         &mut self,
         events: Range,
+        messages: &[Uuid],
     ) -> Result<Vec<Uuid>, StoreError> {
         let asked = sqlx::query_scalar::<_, Hyphenated>(TOLD_BY)
             .bind(events.least.hyphenated())
             .bind(events.before.hyphenated());
-        let ids = self.connection.read(async |db| asked.fetch_all(db).await).await?;
+        let ids = self
+            .connection
+            .read(async |db| asked.bind(json(messages)?).fetch_all(db).await)
+            .await?;
         Ok(ids.into_iter().map(Uuid::from).collect())
     }
 

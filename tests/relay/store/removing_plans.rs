@@ -26,8 +26,8 @@ async fn postgres_reaches_what_it_removes_by_primary_keys() {
         let (arguments, index, most) = match name.trim_start_matches("postgres::") {
             "old_events" => (format!("({NONE}, {ALL}, 2000)"), "events_pkey", 300),
             "old_messages" => (format!("({NONE}, {ALL}, 2000)"), "messages_pkey", 600),
-            "old_deliveries" => (format!("({NONE}, {SOON})"), "deliveries_pkey", 3_000),
-            "told_by" => (format!("({NONE}, {SOON})"), "events_pkey", 3_000),
+            "old_deliveries" => (format!("({NONE}, {SOON}, '{ten}')"), "deliveries_pkey", 3_000),
+            "told_by" => (format!("({NONE}, {SOON}, '{ten}')"), "events_pkey", 3_000),
             "linked_deliveries" => (format!("('{ten}')"), "deliveries_pkey", 100),
             "bodies" => (format!("('{ten}')"), "messages_pkey", 100),
             "remove lock" => (format!("('{ten}', '{ten}')"), "deliveries_pkey", 300),
