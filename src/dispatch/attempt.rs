@@ -12,7 +12,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::{
     Leased, Shared, Slot,
     outcome::{Origin, Report},
-    pausing::tell_of_pauses,
+    pausing::{pause_gone, pause_looping, tell_of_pauses},
     ready::ready,
     retry,
     roster::Runner,
@@ -52,18 +52,21 @@ pub(super) async fn run(shared: Arc<Shared>, leased: Leased, slot: Slot) {
         number = claimed.tries + 1,
     );
     let roster = shared.roster.load_full();
-    let (verdict, attempt) = match roster.runner(gate) {
-        Some(runner) => match reason_not_to(&shared, runner, &claimed, leased.until) {
-            Some(verdict) => {
-                slot.unused();
-                (verdict, None)
-            }
-            None => {
-                ready_or_not(&shared, runner, &claimed, leased.until, slot).instrument(span).await
-            }
-        },
+    let goes = match roster.runner(gate) {
+        Some(runner) => {
+            reason_not_to(&shared, runner, &claimed, leased.until).map_or(Ok(runner), Err)
+        }
         // It went while this one was on its way: kept until the action comes back.
-        None => (Verdict::Postponed(Duration::ZERO), None),
+        None => Err(Verdict::Postponed(Duration::ZERO)),
+    };
+    let (verdict, attempt) = match goes {
+        Ok(runner) => {
+            ready_or_not(&shared, runner, &claimed, leased.until, slot).instrument(span).await
+        }
+        Err(verdict) => {
+            slot.unused();
+            (verdict, None)
+        }
     };
     let outcome = Outcome {
         id: claimed.id,
@@ -194,6 +197,9 @@ fn tell_of_result(shared: &Shared, claimed: &Claimed, result: &str, failure: &Fa
     }
 }
 
+/// What becomes of the delivery, the attempt's result, and what went wrong.
+type Judgement = (Verdict, &'static str, Failure);
+
 /// Decides what becomes of the delivery, and tells the breaker.
 fn judge(
     shared: &Shared,
@@ -201,7 +207,7 @@ fn judge(
     claimed: &Claimed,
     slot: Slot,
     ending: &Ending,
-) -> (Verdict, &'static str, Failure) {
+) -> Judgement {
     let gate = slot.gate();
     let retry = |failure: &Failure| {
         if shared.limits.failed(gate) {
@@ -213,14 +219,9 @@ fn judge(
             None => Verdict::Dead(format!("no try left: {}", clean(&failure.what))),
         }
     };
-    let answered = || {
-        if shared.limits.answered(gate) {
-            info!(action = %runner.name, "breaker closed: the destination answers again");
-        }
-    };
     match ending {
         Ending::Done(done) => {
-            answered();
+            tell_if_closed(runner, shared.limits.succeeded(gate));
             let failure = Failure { status: done.status, ..Failure::default() };
             (Verdict::Succeeded, "succeeded", failure)
         }
@@ -229,50 +230,56 @@ fn judge(
             (retry(failure), result, failure.clone())
         }
         Ending::Failed(ActionError::Refused(failure)) => {
-            answered();
-            (
-                Verdict::Dead(format!("refused: {}", clean(&failure.what))),
-                "refused",
-                failure.clone(),
-            )
+            tell_if_closed(runner, shared.limits.answered(gate));
+            let verdict = Verdict::Dead(format!("refused: {}", clean(&failure.what)));
+            (verdict, "refused", failure.clone())
         }
         Ending::Failed(ActionError::Gone(failure)) => {
-            if shared.limits.pause(gate, "410", clean(&failure.what)) {
-                error!(action = %runner.name, "paused: the destination says that it is gone for \
-                    good; mend it, then run `attio-relay resume action/{}`", runner.name);
-            }
-            (Verdict::Dead(format!("gone: {}", clean(&failure.what))), "refused", failure.clone())
+            pause_gone(shared, runner, gate, failure);
+            // Only now: what waits must not find room in between.
+            tell_if_closed(runner, shared.limits.answered(gate));
+            let verdict = Verdict::Dead(format!("gone: {}", clean(&failure.what)));
+            (verdict, "refused", failure.clone())
         }
         Ending::Failed(ActionError::Skipped(reason)) => {
             slot.unused();
             (Verdict::Skipped(clean(reason)), "skipped", Failure::default())
         }
         Ending::Failed(ActionError::Later { reason, what, wait }) => {
-            slot.unused();
-            shared.metrics.postponed.with([runner.name.as_str(), *reason]).increment(1);
-            let failure = Failure { what: what.clone(), ..Failure::default() };
-            (Verdict::Postponed(*wait), "postponed", failure)
+            not_asked(shared, runner, slot, (reason, what), *wait)
         }
         Ending::Failed(ActionError::Loop(what)) => {
-            if shared.limits.pause(gate, "loop", clean(what)) {
-                error!(action = %runner.name, "paused: {what}; mend its routes \
-                    (`ignore_actors = [\"self\"]`), then run `attio-relay resume action/{}`",
-                    runner.name);
-            }
-            slot.unused();
-            shared.metrics.postponed.with([runner.name.as_str(), "loop"]).increment(1);
-            let failure = Failure { what: what.clone(), ..Failure::default() };
-            (Verdict::Postponed(LOOP), "postponed", failure)
+            pause_looping(shared, runner, gate, what);
+            not_asked(shared, runner, slot, ("loop", what), LOOP)
         }
         Ending::Panicked => {
             let failure = Failure { what: "the action panicked".to_owned(), ..Failure::default() };
             (retry(&failure), "failed", failure)
         }
         Ending::CutOff => {
-            slot.unused();
-            shared.metrics.postponed.with([runner.name.as_str(), "stopping"]).increment(1);
-            let what = "cut off by a stop".to_owned();
-            (Verdict::Postponed(Duration::ZERO), "cut_off", Failure { what, ..Failure::default() })
+            let why = ("stopping", "cut off by a stop");
+            let (verdict, _, failure) = not_asked(shared, runner, slot, why, Duration::ZERO);
+            (verdict, "cut_off", failure)
         }
     }
+}
+
+fn tell_if_closed(runner: &Runner, closed: bool) {
+    if closed {
+        info!(action = %runner.name, "breaker closed: the destination answers again");
+    }
+}
+
+/// The delivery waits, and another may go in its place.
+fn not_asked(
+    shared: &Shared,
+    runner: &Runner,
+    slot: Slot,
+    (reason, what): (&str, &str),
+    wait: Duration,
+) -> Judgement {
+    slot.unused();
+    shared.metrics.postponed.with([runner.name.as_str(), reason]).increment(1);
+    let failure = Failure { what: what.to_owned(), ..Failure::default() };
+    (Verdict::Postponed(wait), "postponed", failure)
 }

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::{
     Dispatch, Leased,
     limits::{Ask, Turn},
-    outcome::Standing,
+    outcome::Stall,
     pausing::own_act,
 };
 use crate::{
@@ -34,7 +34,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(100);
 pub(super) struct Claiming {
     dispatch: Dispatch,
     lane: Lane,
-    outcomes: Standing,
+    outcomes: Stall,
 }
 
 /// What one turn of the loop came to.
@@ -55,7 +55,7 @@ fn poll() -> Duration {
 }
 
 impl Claiming {
-    pub(super) fn new(dispatch: Dispatch, lane: Lane, outcomes: Standing) -> Self {
+    pub(super) fn new(dispatch: Dispatch, lane: Lane, outcomes: Stall) -> Self {
         Self { dispatch, lane, outcomes }
     }
 
@@ -122,9 +122,9 @@ impl Claiming {
             self.lane.pause(&untold, &own_act(&untold)).await?;
             limits.told(&untold);
         }
-        let look = limits.look();
+        let glance = limits.glance();
         let pauses = self.lane.pauses().await?.into_iter().map(|standing| standing.pause);
-        for Turn { kind, name, is_paused } in limits.obey(look, &pauses.collect::<Vec<_>>()) {
+        for Turn { kind, name, is_paused } in limits.obey(glance, &pauses.collect::<Vec<_>>()) {
             let what = if is_paused { "paused: its deliveries wait" } else { "resumed" };
             info!(kind = kind.as_str(), name, "{what}");
         }

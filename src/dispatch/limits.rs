@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 pub use pauses::Turn;
 
-use self::gate::{Gate, most_retries};
+use self::gate::{Gate, Pace, most_retries};
 use crate::{config, store::Want};
 
 /// The slots of a process.
@@ -38,7 +38,8 @@ struct State {
     paused: pauses::Paused,
 }
 
-/// Room for one attempt. Dropping it makes the room free again.
+/// Room for one attempt. Dropping it makes the room free again, and has another one make the
+/// probe that the breaker was told nothing of.
 #[derive(Debug)]
 pub struct Slot {
     limits: Arc<Limits>,
@@ -84,8 +85,9 @@ impl Limits {
             if let Some(gate) = state.gates.get_mut(at) {
                 gate.change(action, now);
             } else {
-                let paused = state.paused.names(&action.name);
-                state.gates.push(Gate { paused, ..Gate::new(action, now) });
+                let is_paused = state.paused.names(&action.name);
+                let pace = if is_paused { Pace::Paused } else { Pace::Full };
+                state.gates.push(Gate { pace, ..Gate::new(action, now) });
             }
             gates.push(at);
         }
@@ -210,6 +212,17 @@ impl Limits {
         self.state().draining = true;
     }
 
+    /// The destination did its work: what was resumed may hurry. True when this closed the breaker.
+    pub fn succeeded(&self, gate: usize) -> bool {
+        let mut state = self.state();
+        let pace = &mut state.gates[gate].pace;
+        if *pace == Pace::Careful {
+            *pace = Pace::Full;
+        }
+        drop(state);
+        self.answered(gate)
+    }
+
     /// The destination answered: it is there. True when this closed the breaker.
     pub fn answered(&self, gate: usize) -> bool {
         let mut state = self.state();
@@ -243,15 +256,12 @@ impl Slot {
         }
     }
 
-    /// No attempt was made: the rate token goes back, and a probe may be made by another.
+    /// No attempt was made: the rate token goes back.
     pub fn unused(self) {
         let mut state = self.limits.state();
         let gate = &mut state.gates[self.gate];
         if let Some(bucket) = &mut gate.bucket {
             bucket.give_back();
-        }
-        if self.probe {
-            gate.breaker.probe_not_made(Instant::now());
         }
     }
 
@@ -270,6 +280,9 @@ impl Drop for Slot {
         let gate = &mut state.gates[self.gate];
         gate.running -= 1;
         gate.retrying -= usize::from(self.retry);
+        if self.probe {
+            gate.breaker.probe_not_made(Instant::now());
+        }
         let waits = gate.first_waits || gate.retry_waits;
         drop(state);
         if waits {
@@ -281,7 +294,10 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Action, ActionKind, LogAction, Rate, Retry};
+    use crate::{
+        config::{Action, ActionKind, LogAction, Rate, Retry},
+        dispatch::breaker::Breaker,
+    };
 
     pub(super) fn action(name: &str, concurrency: usize) -> Action {
         Action {
@@ -354,6 +370,21 @@ mod tests {
         limits.claimed(&asks[0], 0, 0);
         drop(asks);
         assert!(limits.reserve(0).is_none());
+    }
+
+    #[test]
+    fn a_probe_that_nobody_told_of_may_be_made_by_another() {
+        let limits = limits(8, &[action("one", 4)]);
+        limits.state().gates[0].breaker = Breaker::Open { until: Instant::now(), times: 1 };
+        let lost = limits.asks();
+        assert_eq!(lost[0].want.slots, 1);
+        assert!(limits.asks().is_empty());
+        drop(lost);
+        let failed = limits.asks();
+        assert_eq!(failed[0].want.slots, 1);
+        limits.failed(0);
+        drop(failed);
+        assert!(limits.asks().is_empty());
     }
 
     #[test]

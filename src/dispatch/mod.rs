@@ -105,7 +105,7 @@ impl Dispatch {
         let limits = Limits::new(config.worker.concurrency);
         let roster = Roster::new(built, &config.actions, &limits);
         let (reports, inbox) = mpsc::channel(OUTCOME_QUEUE);
-        let (outcomes, counts) = (outcome::Standing::default(), Counts::default());
+        let (outcomes, counts) = (outcome::Stall::default(), Counts::default());
         let shared = Arc::new(Shared {
             limits: Arc::clone(&limits),
             roster: ArcSwap::from_pointee(roster),

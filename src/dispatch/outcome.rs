@@ -50,9 +50,9 @@ pub(super) struct Origin {
 
 /// Whether outcomes get through.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Standing(Arc<AtomicBool>);
+pub(super) struct Stall(Arc<AtomicBool>);
 
-impl Standing {
+impl Stall {
     pub(super) fn is_stalled(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
@@ -67,7 +67,7 @@ impl Standing {
 pub(super) struct Writing {
     inbox: mpsc::Receiver<Report>,
     lane: Lane,
-    standing: Standing,
+    stall: Stall,
     limits: Arc<Limits>,
     counts: Counts,
     metrics: Arc<Metrics>,
@@ -77,12 +77,12 @@ impl Writing {
     pub(super) fn new(
         inbox: mpsc::Receiver<Report>,
         lane: Lane,
-        standing: Standing,
+        stall: Stall,
         limits: Arc<Limits>,
         counts: Counts,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { inbox, lane, standing, limits, counts, metrics }
+        Self { inbox, lane, stall, limits, counts, metrics }
     }
 
     /// Writes until every sender is gone and all is written.
@@ -112,7 +112,7 @@ impl Writing {
         loop {
             match self.lane.finish(outcomes).await {
                 Ok(written) => {
-                    self.standing.set_stalled(false);
+                    self.stall.set_stalled(false);
                     self.metrics.last_success.with(["outcome"]).set(unix_seconds());
                     return self.account(outcomes, origins, &written);
                 }
@@ -129,7 +129,7 @@ impl Writing {
                     return Box::pin(self.write(&outcomes[half..], &origins[half..])).await;
                 }
                 Err(error) => {
-                    self.standing.set_stalled(true);
+                    self.stall.set_stalled(true);
                     self.metrics.store_errors.with(["outcome"]).increment(1);
                     warn!(error = %error_text(&error), "could not write outcomes; will try again");
                     tokio::time::sleep(AFTER_FAILURE).await;

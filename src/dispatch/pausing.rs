@@ -2,8 +2,32 @@
 //!
 //! The process obeys at once; the store is told, so that every process and every later start does.
 
-use super::Shared;
-use crate::store::{Act, Deed, Pause};
+use tracing::error;
+
+use super::{Shared, roster::Runner, telling::clean};
+use crate::{
+    action::Failure,
+    store::{Act, Deed, Pause},
+};
+
+/// Its destination answered that it is gone for good.
+pub(super) fn pause_gone(shared: &Shared, runner: &Runner, gate: usize, failure: &Failure) {
+    let told = "the destination says that it is gone for good; mend it";
+    pause(shared, runner, gate, ("410", &failure.what), told);
+}
+
+/// Its own writes come back to it.
+pub(super) fn pause_looping(shared: &Shared, runner: &Runner, gate: usize, what: &str) {
+    let told = format!("{what}; mend its routes (`ignore_actors = [\"self\"]`)");
+    pause(shared, runner, gate, ("loop", what), &told);
+}
+
+fn pause(shared: &Shared, runner: &Runner, gate: usize, (by, reason): (&str, &str), told: &str) {
+    let name = &runner.name;
+    if shared.limits.pause(gate, by, clean(reason)) {
+        error!(action = %name, "paused: {told}, then run `attio-relay resume action/{name}`");
+    }
+}
 
 /// The act of the relay itself.
 pub(super) fn own_act(pause: &Pause) -> Act {

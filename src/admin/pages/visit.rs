@@ -72,7 +72,9 @@ fn note(did: &str) -> Option<String> {
         ("paused", 0) => "It was paused already.".to_owned(),
         ("paused", _) => "Paused. Deliveries wait; nothing is lost.".to_owned(),
         ("resumed", 0) => "It was not paused.".to_owned(),
-        ("resumed", _) => "Resumed. What waited is sent gently.".to_owned(),
+        ("resumed", _) => {
+            "Resumed. What waited goes on; an action starts with one at a time.".to_owned()
+        }
         ("released", 0) => "There was nothing to release.".to_owned(),
         ("released", _) => "Released: the message was let in.".to_owned(),
         _ => return None,

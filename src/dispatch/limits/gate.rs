@@ -28,7 +28,7 @@ pub(super) struct Gate {
     pub(super) retrying: usize,
     pub(super) bucket: Option<Bucket>,
     pub(super) breaker: Breaker,
-    pub(super) paused: bool,
+    pub(super) pace: Pace,
     /// Something older may wait for a first attempt: nothing is born leased until a claim came
     /// back short.
     pub(super) first_waits: bool,
@@ -36,6 +36,18 @@ pub(super) struct Gate {
     pub(super) retry_waits: bool,
     /// Counts what was made due, so that a claim which started before does not say "nothing left".
     pub(super) made_due: u64,
+}
+
+/// What people, and its own destination, let an action do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// As much as its limits allow.
+    Full,
+    /// One at a time: it was resumed, and its destination has not done its work since. Not an open
+    /// breaker, which would be trouble to tell of where nothing waits.
+    Careful,
+    /// Nothing.
+    Paused,
 }
 
 /// A token bucket. Tokens that were not used can be given back.
@@ -90,7 +102,7 @@ impl Gate {
             retrying: 0,
             bucket: action.rate.map(|rate| Bucket::new(rate, now)),
             breaker: Breaker::default(),
-            paused: false,
+            pace: Pace::Full,
             first_waits: true,
             retry_waits: true,
             made_due: 0,
@@ -99,16 +111,18 @@ impl Gate {
 
     /// How many attempts may start now.
     pub(super) fn room(&mut self, now: Instant) -> usize {
-        if self.paused {
-            return 0;
-        }
+        let at_once = match self.pace {
+            Pace::Full => self.concurrency,
+            Pace::Careful => self.concurrency.min(1),
+            Pace::Paused => return 0,
+        };
         let passage = match self.breaker.passage(now) {
             Passage::Free => usize::MAX,
             Passage::Probe => 1,
             Passage::Barred => 0,
         };
         let tokens = self.bucket.as_mut().map_or(usize::MAX, |bucket| bucket.whole(now));
-        self.concurrency.saturating_sub(self.running).min(tokens).min(passage)
+        at_once.saturating_sub(self.running).min(tokens).min(passage)
     }
 
     /// Goes on under another configuration. What runs goes on counting.
@@ -119,6 +133,10 @@ impl Gate {
         }
         (self.concurrency, self.lease) = (concurrency, lease);
         (self.first_waits, self.retry_waits) = (true, true);
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.pace == Pace::Paused
     }
 
     pub(super) fn retry_room(&self) -> usize {

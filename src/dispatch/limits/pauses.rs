@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Limits;
+use super::{Limits, gate::Pace};
 use crate::{
     name::{ActionName, RouteName},
     store::{Pause, PauseKind},
@@ -21,7 +21,7 @@ pub(super) struct Paused {
 
 /// When the store was looked at, as far as this process's own pauses go.
 #[derive(Debug, Clone, Copy)]
-pub struct Look(u64);
+pub struct Glance(u64);
 
 /// What began or ended to wait with a look at the store.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Limits {
     pub fn pause(&self, gate: usize, by: &str, reason: String) -> bool {
         let mut state = self.state();
         let gate = &mut state.gates[gate];
-        if std::mem::replace(&mut gate.paused, true) {
+        if std::mem::replace(&mut gate.pace, Pace::Paused) == Pace::Paused {
             return false;
         }
         let (kind, name) = (PauseKind::Action, gate.action.to_string());
@@ -78,25 +78,26 @@ impl Limits {
 
     /// To be taken before the store is looked at.
     #[must_use]
-    pub fn look(&self) -> Look {
-        Look(self.state().paused.own)
+    pub fn glance(&self) -> Glance {
+        Glance(self.state().paused.own)
     }
 
-    /// Does as the store says: pauses what it names, and lets all else go on. Returns what changed.
-    pub fn obey(&self, look: Look, pauses: &[Pause]) -> Vec<Turn> {
+    /// Does as the store says: pauses what it names, and lets all else go on, carefully at first.
+    /// Returns what changed.
+    pub fn obey(&self, glance: Glance, pauses: &[Pause]) -> Vec<Turn> {
         let named = |kind| {
             pauses.iter().filter(move |pause| pause.kind == kind).map(|pause| pause.name.as_str())
         };
         let actions: HashSet<ActionName> = named(PauseKind::Action).map(ActionName::from).collect();
         let mut state = self.state();
-        let knows_our_own = look.0 == state.paused.own && state.paused.untold.is_empty();
+        let knows_our_own = glance.0 == state.paused.own && state.paused.untold.is_empty();
         let mut turns = Vec::new();
         for gate in &mut state.gates {
             let is_named = actions.contains(&gate.action);
-            if gate.paused == is_named || (gate.paused && !knows_our_own) {
+            if gate.is_paused() == is_named || (gate.is_paused() && !knows_our_own) {
                 continue;
             }
-            gate.paused = is_named;
+            gate.pace = if is_named { Pace::Paused } else { Pace::Careful };
             gate.first_waits = true;
             gate.retry_waits = true;
             let name = gate.action.to_string();
@@ -114,7 +115,7 @@ impl Limits {
     /// Whether an action waits.
     #[must_use]
     pub fn is_paused(&self, gate: usize) -> bool {
-        self.state().gates[gate].paused
+        self.state().gates[gate].is_paused()
     }
 
     /// Whether a route waits.
@@ -128,7 +129,7 @@ impl Limits {
     pub fn standing(&self) -> Vec<(ActionName, bool, bool)> {
         let state = self.state();
         let known = state.gates.iter().filter(|gate| gate.concurrency > 0);
-        known.map(|gate| (gate.action.clone(), gate.breaker.is_open(), gate.paused)).collect()
+        known.map(|gate| (gate.action.clone(), gate.breaker.is_open(), gate.is_paused())).collect()
     }
 }
 
@@ -145,26 +146,41 @@ mod tests {
     fn what_the_store_names_waits_and_all_else_goes_on() {
         let limits = of_actions(8, &[action("one", 4), action("two", 4)]);
         let pauses = [of(PauseKind::Action, "one"), of(PauseKind::Route, "r")];
-        assert_eq!(limits.obey(limits.look(), &pauses).len(), 2);
+        assert_eq!(limits.obey(limits.glance(), &pauses).len(), 2);
         assert!(limits.is_paused(0) && !limits.is_paused(1) && limits.is_route_paused(&"r".into()));
         assert_eq!(limits.asks().len(), 1);
-        assert_eq!(limits.obey(limits.look(), &pauses), []);
-        assert_eq!(limits.obey(limits.look(), &[]).len(), 2);
+        assert_eq!(limits.obey(limits.glance(), &pauses), []);
+        assert_eq!(limits.obey(limits.glance(), &[]).len(), 2);
         assert!(!limits.is_paused(0) && !limits.is_route_paused(&"r".into()));
+    }
+
+    #[test]
+    fn what_goes_on_takes_one_at_a_time_until_one_was_answered_well() {
+        let limits = of_actions(8, &[action("one", 4)]);
+        limits.obey(limits.glance(), &[of(PauseKind::Action, "one")]);
+        limits.obey(limits.glance(), &[]);
+        let first = limits.asks();
+        assert_eq!(first[0].want.slots, 1);
+        assert!(limits.asks().is_empty() && limits.reserve(0).is_none());
+        limits.answered(0);
+        drop(first);
+        assert_eq!(limits.asks()[0].want.slots, 1, "an answer is not yet a good one");
+        limits.succeeded(0);
+        assert_eq!(limits.asks()[0].want.slots, 4);
     }
 
     #[test]
     fn an_own_pause_outlasts_a_store_that_was_not_told_or_was_looked_at_before() {
         let limits = of_actions(8, &[action("one", 4)]);
-        let early = limits.look();
+        let early = limits.glance();
         assert!(limits.pause(0, "410", String::new()) && !limits.pause(0, "410", String::new()));
-        limits.obey(limits.look(), &[]);
+        limits.obey(limits.glance(), &[]);
         assert!(limits.is_paused(0), "the store was not told");
         let untold = limits.untold();
         limits.told(&untold[0]);
         limits.obey(early, &[]);
         assert!(limits.is_paused(0), "the look was older");
-        limits.obey(limits.look(), &[]);
+        limits.obey(limits.glance(), &[]);
         assert!(!limits.is_paused(0));
     }
 }

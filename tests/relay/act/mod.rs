@@ -4,6 +4,7 @@ mod discarding;
 mod pausing;
 mod releasing;
 mod replaying;
+mod resuming;
 
 use attio_relay::store::{Act, Deed, Lane, LaneKind};
 

@@ -21,10 +21,10 @@ on_both_engines![
     what_410_paused_stays_so_over_a_restart_until_it_is_resumed,
 ];
 
-const BILLING: [(&str, &str); 1] = [("action", "billing")];
-const WAITING: [(&str, &str); 2] = [("action", "billing"), ("state", "paused")];
-const OPEN: &str = "attio_relay_deliveries_open";
-const PAUSED: &str = "attio_relay_action_paused";
+pub(super) const BILLING: [(&str, &str); 1] = [("action", "billing")];
+pub(super) const WAITING: [(&str, &str); 2] = [("action", "billing"), ("state", "paused")];
+pub(super) const OPEN: &str = "attio_relay_deliveries_open";
+pub(super) const PAUSED: &str = "attio_relay_action_paused";
 const ROUTE_PAUSED: &str = "attio_relay_route_paused";
 
 /// Records to billing by one route, tasks to billing and notes to the warehouse by others.
@@ -40,13 +40,13 @@ fn one_of_each() -> Message {
     Message::envelope(["record.updated", "task.created", "note.created"].map(sample))
 }
 
-async fn pause(db: &TestDatabase, kind: PauseKind, name: &str) {
+pub(super) async fn pause(db: &TestDatabase, kind: PauseKind, name: &str) {
     let (by, reason) = ("ann@desk".to_owned(), "a test".to_owned());
     let pause = Pause { kind, name: name.to_owned(), by, reason };
     assert!(people(db).pause(&pause, &act(Deed::Pause)).await.unwrap());
 }
 
-async fn resume(db: &TestDatabase, kind: PauseKind, name: &str) {
+pub(super) async fn resume(db: &TestDatabase, kind: PauseKind, name: &str) {
     assert!(people(db).resume(kind, name, &act(Deed::Resume)).await.unwrap());
 }
 
