@@ -22,7 +22,7 @@ impl Lane {
             .bind(first_id(span.oldest))
             .bind(first_id(span.counted_since))
             .try_map(|row| source(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 }
 

@@ -14,9 +14,7 @@ impl Lane {
         let before = page.before.unwrap_or(Uuid::max());
         let asked = sqlx::query(ACTS).bind(before).bind(count(page.limit));
         let asked = asked.try_map(|row| of_row(&row));
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| asked.fetch_all(db).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| asked.fetch_all(db).await).await
     }
 }
 

@@ -14,35 +14,25 @@ impl Lane {
         &mut self,
         notes: &Notes,
     ) -> Result<(), StoreError> {
-        let mut open = self.connection.open().await?;
-        let process = self.process;
-        let result = open.bounded(async |db| note(db, process, notes).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| note(db, self.process, notes).await).await
     }
 
     pub(in crate::store) async fn findings(
         &mut self,
         actions: &[&str],
     ) -> Result<Findings, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| findings(db, actions).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| findings(db, actions).await).await
     }
 
     pub(in crate::store) async fn write_judgement(
         &mut self,
         judgement: &Judgement,
     ) -> Result<bool, StoreError> {
-        let mut open = self.connection.open().await?;
-        let process = self.process;
-        let result = open.bounded(async |db| telling::write(db, process, judgement).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| telling::write(db, self.process, judgement).await).await
     }
 
     pub(in crate::store) async fn alerts(&mut self) -> Result<Vec<AlertRow>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(alerts).await;
-        self.connection.settle(open, result)
+        self.connection.run(alerts).await
     }
 }
 

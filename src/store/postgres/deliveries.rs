@@ -14,9 +14,7 @@ impl Lane {
         &mut self,
         event: Uuid,
     ) -> Result<Vec<StoredDelivery>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| deliveries(db, event).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| deliveries(db, event).await).await
     }
 }
 

@@ -14,9 +14,7 @@ impl Lane {
         &mut self,
         filter: &Filter,
     ) -> Result<Vec<Selected>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| select(db, filter).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| select(db, filter).await).await
     }
 }
 

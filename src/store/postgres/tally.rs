@@ -102,9 +102,7 @@ impl Lane {
         tallies: &[Tally],
         fared: &[Fared],
     ) -> Result<(), StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| add(db, tallies, fared).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| add(db, tallies, fared).await).await
     }
 
     pub(in crate::store) async fn remove_tallies(
@@ -113,9 +111,8 @@ impl Lane {
         limit: usize,
     ) -> Result<u64, StoreError> {
         let asked = sqlx::query(REMOVE).bind(before).bind(count(limit));
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| asked.execute(db).await).await;
-        self.connection.settle(open, result).map(|done| done.rows_affected())
+        let done = self.connection.run(async |db| asked.execute(db).await).await?;
+        Ok(done.rows_affected())
     }
 
     pub(in crate::store) async fn tallies(
@@ -123,7 +120,7 @@ impl Lane {
         since: OffsetDateTime,
     ) -> Result<Vec<Tally>, StoreError> {
         let statement = sqlx::query(TALLIES).bind(since).try_map(|row| tally(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn summed(
@@ -131,12 +128,12 @@ impl Lane {
         since: OffsetDateTime,
     ) -> Result<Vec<Summed>, StoreError> {
         let statement = sqlx::query(SUMMED).bind(since).try_map(|row| summed(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn fared(&mut self) -> Result<Vec<Fared>, StoreError> {
         let statement = sqlx::query(FARED).try_map(|row| fared(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn open_tallies(
@@ -144,7 +141,7 @@ impl Lane {
         most: usize,
     ) -> Result<Vec<OpenTally>, StoreError> {
         let statement = sqlx::query(OPEN).bind(count(most)).try_map(|row| open_tally(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn dead_tallies(
@@ -152,12 +149,12 @@ impl Lane {
         most: usize,
     ) -> Result<Vec<DeadTally>, StoreError> {
         let statement = sqlx::query(DEAD).bind(count(most)).try_map(|row| dead_tally(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn dead_count(&mut self) -> Result<u64, StoreError> {
         let counted = sqlx::query_scalar(DEAD_COUNT);
-        let counted: i64 = self.look(async |db| counted.fetch_one(db).await).await?;
+        let counted: i64 = self.connection.run(async |db| counted.fetch_one(db).await).await?;
         Ok(unsigned(counted))
     }
 }

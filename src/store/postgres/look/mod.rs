@@ -3,10 +3,7 @@
 pub(super) mod statements;
 
 use bytes::Bytes;
-use sqlx::{
-    Row,
-    postgres::{PgConnection, PgRow},
-};
+use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -37,18 +34,9 @@ fn maybe_at(row: &PgRow, column: &str) -> Result<Option<OffsetDateTime>, sqlx::E
 }
 
 impl Lane {
-    pub(super) async fn look<T>(
-        &mut self,
-        call: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(call).await;
-        self.connection.settle(open, result)
-    }
-
     pub(in crate::store) async fn most_open(&mut self) -> Result<i64, StoreError> {
-        self.look(async |db| sqlx::query_scalar(sql::MOST_OPEN).bind(MOST_OPEN).fetch_one(db).await)
-            .await
+        let statement = sqlx::query_scalar(sql::MOST_OPEN).bind(MOST_OPEN);
+        self.connection.run(async |db| statement.fetch_one(db).await).await
     }
 
     pub(in crate::store) async fn floor(
@@ -60,7 +48,7 @@ impl Lane {
     ) -> Result<Option<Uuid>, StoreError> {
         let statement = sqlx::query_scalar(sql::floor(table, way));
         let statement = statement.bind(range.least).bind(range.before).bind(reach);
-        self.look(async |db| statement.fetch_optional(db).await).await
+        self.connection.run(async |db| statement.fetch_optional(db).await).await
     }
 
     pub(in crate::store) async fn search(
@@ -99,7 +87,7 @@ impl Lane {
                 .bind(filter.is_about_events()),
         };
         let statement = statement.bind(filter.origin.map(Origin::as_str));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn message_rows(
@@ -107,7 +95,7 @@ impl Lane {
         ids: &[Uuid],
     ) -> Result<Vec<MessageRow>, StoreError> {
         let statement = sqlx::query(sql::MESSAGES).bind(ids).try_map(|row| message_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn event_rows(
@@ -115,7 +103,7 @@ impl Lane {
         ids: &[Uuid],
     ) -> Result<Vec<EventRow>, StoreError> {
         let statement = sqlx::query(sql::EVENTS).bind(ids).try_map(|row| event_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn delivery_rows(
@@ -123,7 +111,7 @@ impl Lane {
         ids: &[Uuid],
     ) -> Result<Vec<DeliveryRow>, StoreError> {
         let statement = sqlx::query(sql::DELIVERIES).bind(ids).try_map(|row| delivery_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn attempt_rows(
@@ -131,7 +119,7 @@ impl Lane {
         of: &[Uuid],
     ) -> Result<Vec<AttemptRow>, StoreError> {
         let statement = sqlx::query(sql::ATTEMPTS).bind(of).try_map(|row| attempt_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn events_of(
@@ -141,7 +129,7 @@ impl Lane {
         let range = born_with(message);
         let statement = sqlx::query_scalar(sql::EVENTS_OF).bind(message);
         let statement = statement.bind(range.least).bind(range.before);
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn deliveries_of(
@@ -151,7 +139,7 @@ impl Lane {
         let range = born_with_all(events);
         let statement = sqlx::query_scalar(sql::DELIVERIES_OF).bind(events);
         let statement = statement.bind(range.least).bind(range.before);
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn message_body(
@@ -159,7 +147,7 @@ impl Lane {
         id: Uuid,
     ) -> Result<Option<Bytes>, StoreError> {
         let statement = sqlx::query_scalar::<_, Vec<u8>>(sql::BODY).bind(id);
-        let body = self.look(async |db| statement.fetch_optional(db).await).await?;
+        let body = self.connection.run(async |db| statement.fetch_optional(db).await).await?;
         Ok(body.map(Bytes::from))
     }
 }

@@ -3,10 +3,7 @@
 pub(super) mod statements;
 
 use bytes::Bytes;
-use sqlx::{
-    Row,
-    sqlite::{SqliteConnection, SqliteRow},
-};
+use sqlx::{Row, sqlite::SqliteRow};
 use time::OffsetDateTime;
 use uuid::{Uuid, fmt::Hyphenated};
 
@@ -44,16 +41,9 @@ fn list(ids: &[Uuid]) -> Result<String, StoreError> {
 }
 
 impl Lane {
-    async fn look<T>(
-        &mut self,
-        call: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, StoreError> {
-        self.connection.read(call).await
-    }
-
     pub(in crate::store) async fn most_open(&mut self) -> Result<i64, StoreError> {
-        self.look(async |db| sqlx::query_scalar(sql::MOST_OPEN).bind(MOST_OPEN).fetch_one(db).await)
-            .await
+        let statement = sqlx::query_scalar(sql::MOST_OPEN).bind(MOST_OPEN);
+        self.connection.read(async |db| statement.fetch_one(db).await).await
     }
 
     pub(in crate::store) async fn floor(
@@ -66,7 +56,7 @@ impl Lane {
         let statement = sqlx::query_scalar::<_, Hyphenated>(sql::floor(table, way));
         let statement =
             statement.bind(range.least.hyphenated()).bind(range.before.hyphenated()).bind(reach);
-        let floor = self.look(async |db| statement.fetch_optional(db).await).await?;
+        let floor = self.connection.read(async |db| statement.fetch_optional(db).await).await?;
         Ok(floor.map(Uuid::from))
     }
 
@@ -109,7 +99,7 @@ impl Lane {
                 .bind(filter.is_about_events()),
         };
         let statement = statement.bind(filter.origin.map(Origin::as_str));
-        let found = self.look(async |db| statement.fetch_all(db).await).await?;
+        let found = self.connection.read(async |db| statement.fetch_all(db).await).await?;
         Ok(found.into_iter().map(Uuid::from).collect())
     }
 
@@ -119,7 +109,7 @@ impl Lane {
     ) -> Result<Vec<MessageRow>, StoreError> {
         let statement =
             sqlx::query(sql::MESSAGES).bind(list(ids)?).try_map(|row| message_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn event_rows(
@@ -127,7 +117,7 @@ impl Lane {
         ids: &[Uuid],
     ) -> Result<Vec<EventRow>, StoreError> {
         let statement = sqlx::query(sql::EVENTS).bind(list(ids)?).try_map(|row| event_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn delivery_rows(
@@ -136,7 +126,7 @@ impl Lane {
     ) -> Result<Vec<DeliveryRow>, StoreError> {
         let statement =
             sqlx::query(sql::DELIVERIES).bind(list(ids)?).try_map(|row| delivery_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn attempt_rows(
@@ -144,7 +134,7 @@ impl Lane {
         of: &[Uuid],
     ) -> Result<Vec<AttemptRow>, StoreError> {
         let statement = sqlx::query(sql::ATTEMPTS).bind(list(of)?).try_map(|row| attempt_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn events_of(
@@ -155,7 +145,7 @@ impl Lane {
         let statement = sqlx::query_scalar::<_, Hyphenated>(sql::EVENTS_OF);
         let statement = statement.bind(message.hyphenated());
         let statement = statement.bind(range.least.hyphenated()).bind(range.before.hyphenated());
-        let found = self.look(async |db| statement.fetch_all(db).await).await?;
+        let found = self.connection.read(async |db| statement.fetch_all(db).await).await?;
         Ok(found.into_iter().map(Uuid::from).collect())
     }
 
@@ -167,7 +157,7 @@ impl Lane {
         let statement = sqlx::query_scalar::<_, Hyphenated>(sql::DELIVERIES_OF);
         let statement = statement.bind(list(events)?);
         let statement = statement.bind(range.least.hyphenated()).bind(range.before.hyphenated());
-        let found = self.look(async |db| statement.fetch_all(db).await).await?;
+        let found = self.connection.read(async |db| statement.fetch_all(db).await).await?;
         Ok(found.into_iter().map(Uuid::from).collect())
     }
 
@@ -176,7 +166,7 @@ impl Lane {
         id: Uuid,
     ) -> Result<Option<Bytes>, StoreError> {
         let statement = sqlx::query_scalar::<_, Vec<u8>>(sql::BODY).bind(id.hyphenated());
-        let body = self.look(async |db| statement.fetch_optional(db).await).await?;
+        let body = self.connection.read(async |db| statement.fetch_optional(db).await).await?;
         Ok(body.map(Bytes::from))
     }
 }
