@@ -24,7 +24,7 @@ use crate::{
     config::Config,
     job::Values,
     routing::{Judged, RouteTable, Rule, Seen},
-    store::{LaneKind, Snapshot, Store, StoredCatalog, StoredDelivery, StoredEvent},
+    store::{LaneKind, Snapshot, StoredCatalog, StoredDelivery, StoredEvent},
 };
 
 /// Each question to the store takes so long at the most.
@@ -86,12 +86,7 @@ pub(super) fn run(explain: &Explain, config: &Config) -> ExitCode {
 }
 
 async fn ask(config: &Config, id: Uuid) -> anyhow::Result<Known> {
-    let store = Store::new(&config.store, Uuid::now_v7())?;
-    let status = store.schema_status().await?;
-    migrate::refuse_newer(&status)?;
-    if status.newest_applied < status.newest_known {
-        bail!("the store is not ready: run `attio-relay migrate`");
-    }
+    let store = migrate::ready(config).await?;
     let mut lane = store.lane(LaneKind::Look, DEADLINE);
     let Some(event) = lane.event(id).await? else {
         bail!("there is no event {id} in the store");

@@ -14,7 +14,6 @@ use clap::Args;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
-use uuid::Uuid;
 
 use super::{
     Output, again, confirm::agreed, migrate, progress::Progress, steps::unless_interrupted,
@@ -24,7 +23,7 @@ use crate::{
     config::Config,
     look::ask,
     reconcile::{self, Change, Found, GRACE, Made, Search, Step},
-    store::{Lane, LaneKind, Store},
+    store::{Lane, LaneKind},
     telemetry::Metrics,
 };
 
@@ -221,13 +220,7 @@ impl Reconcile {
 }
 
 async fn lane(config: &Config) -> anyhow::Result<Lane> {
-    let store = Store::new(&config.store, Uuid::now_v7())?;
-    let status = store.schema_status().await?;
-    migrate::refuse_newer(&status)?;
-    if status.newest_applied < status.newest_known {
-        bail!("the store is not ready: run `attio-relay migrate`");
-    }
-    Ok(store.lane(LaneKind::Reconcile, DEADLINE))
+    Ok(migrate::ready(config).await?.lane(LaneKind::Reconcile, DEADLINE))
 }
 
 fn words(step: Step<'_>) -> String {
