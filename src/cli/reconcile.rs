@@ -16,7 +16,11 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 use super::{
-    Output, again, confirm::agreed, migrate, progress::Progress, steps::unless_interrupted,
+    Output, again,
+    confirm::{Consent, agreed},
+    migrate,
+    progress::Progress,
+    steps::unless_interrupted,
 };
 use crate::{
     attio::client::Client,
@@ -53,12 +57,8 @@ pub(super) struct Reconcile {
     /// for each record and attribute.
     #[arg(long)]
     thorough: bool,
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-    /// Show what would be made, and make nothing.
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// The form of what is printed.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -86,14 +86,14 @@ impl Reconcile {
         let found = work.find(&mut lane, search, &mut show).await;
         progress.end();
         let found = found.context("what was made before stays; run it again")?;
-        if self.dry_run || found.missing.is_empty() {
+        if self.consent.dry_run || found.missing.is_empty() {
             return self.tell(search, &found, None);
         }
         if self.output == Output::Table {
             self.show(search, &found)?;
         }
         let question = format!("Make {}?", events(found.missing.len()));
-        if !agreed(&question, self.yes)? {
+        if !agreed(&question, self.consent.yes)? {
             return Ok(ExitCode::FAILURE);
         }
         let mut progress = Progress::of(found.missing.len() as u64, "made");

@@ -9,8 +9,6 @@ mod which;
 
 use std::time::Duration;
 
-use clap::Args;
-
 use super::{OUTSIDE, migrate};
 use crate::{
     config::Config,
@@ -19,17 +17,6 @@ use crate::{
 
 /// One question or change takes so long at the most.
 const DEADLINE: Duration = Duration::from_mins(1);
-
-/// How changes are agreed to.
-#[derive(Debug, Args)]
-struct Consent {
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-    /// Say what would be done, and do nothing.
-    #[arg(long)]
-    dry_run: bool,
-}
 
 /// The store, whose schema must fit already.
 async fn open(config: &Config) -> anyhow::Result<Lane> {
