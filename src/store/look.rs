@@ -14,11 +14,11 @@ mod rows;
 
 pub(crate) use self::rows::{some_time, time};
 pub use self::{
-    filter::{MessageStatus, Page, Range, Search, State},
+    filter::{MessageStatus, Page, Range, Search, State, first_id_at, moment_of},
     rows::{AttemptRow, DeliveryRow, EventRow, MessageRow, Subject, text_of},
 };
 pub(super) use self::{
-    filter::{born_with, born_with_all, first_of, moment_of, starts_with},
+    filter::{born_with, born_with_all, starts_with},
     rows::row_readers,
 };
 
@@ -102,7 +102,7 @@ impl Lane {
             ids.truncate(limit);
             return Ok(Found { next: ids.last().copied(), ids, searched_back_to: None });
         }
-        let searched_back_to = floor.and_then(filter::moment_of);
+        let searched_back_to = floor.and_then(moment_of);
         Ok(Found { ids, next: floor, searched_back_to })
     }
 

@@ -46,7 +46,7 @@ pub use self::{
     lane::{Lane, LaneKind},
     look::{
         AttemptRow, DeliveryRow, EventRow, Found, MessageRow, MessageStatus, Page, Range, Search,
-        State, Subject, Table, text_of,
+        State, Subject, Table, first_id_at, moment_of, text_of,
     },
     merge::{Change, Merged},
     migrations::{Migrating, MigrationWatcher},
@@ -55,10 +55,7 @@ pub use self::{
     readers::Readers,
     reconcile::{Heard, Origin},
     record::{Existing, NewDelivery, NewEvent, NewMessage},
-    remove::{
-        OldDelivery, OldMessage, Removable, Removed, Size, Slimmed, first_id_at, made_at,
-        moment_between,
-    },
+    remove::{OldDelivery, OldMessage, Removable, Removed, Size, Slimmed, moment_between},
     tally::{Counted, DeadTally, Fared, MOST_COUNTED, OpenTally, QUARTER, Tally, quarter_of},
 };
 

@@ -10,10 +10,7 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{
-    Lane, Range, StoreError,
-    look::{born_with, first_of, moment_of},
-};
+use super::{Lane, Range, StoreError, look::born_with};
 
 /// What decides whether a delivery may go, and what goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,18 +90,6 @@ pub(super) const SIZED: [&str; 7] =
 #[must_use]
 pub fn moment_between(first: Uuid, last: Uuid) -> Range {
     Range { least: born_with(first).least, before: born_with(last).before }
-}
-
-/// The least id that can be made at a time or later.
-#[must_use]
-pub fn first_id_at(moment: OffsetDateTime) -> Uuid {
-    first_of(u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap_or(0))
-}
-
-/// When an id was made.
-#[must_use]
-pub fn made_at(id: Uuid) -> Option<OffsetDateTime> {
-    moment_of(id)
 }
 
 /// The removable events of which every delivery is among the `locked` ones; the others changed.

@@ -3,7 +3,7 @@
 use sqlx::{Row, postgres::PgRow};
 
 use super::Lane;
-use crate::store::{SourceActivity, Span, StoreError, activity::first_id, unsigned};
+use crate::store::{SourceActivity, Span, StoreError, first_id_at, unsigned};
 
 pub(super) const RECEIVED: &str = "-- store::postgres::activity received
 SELECT source,
@@ -19,8 +19,8 @@ impl Lane {
         span: Span,
     ) -> Result<Vec<SourceActivity>, StoreError> {
         let statement = sqlx::query(RECEIVED)
-            .bind(first_id(span.oldest))
-            .bind(first_id(span.counted_since))
+            .bind(first_id_at(span.oldest))
+            .bind(first_id_at(span.counted_since))
             .try_map(|row| source(&row));
         self.connection.run(async |db| statement.fetch_all(db).await).await
     }

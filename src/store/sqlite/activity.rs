@@ -3,7 +3,7 @@
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Lane, tally::at};
-use crate::store::{SourceActivity, Span, StoreError, activity::first_id, unsigned};
+use crate::store::{SourceActivity, Span, StoreError, first_id_at, unsigned};
 
 pub(super) const RECEIVED: &str = "-- store::sqlite::activity received
 SELECT source,
@@ -19,8 +19,8 @@ impl Lane {
         span: Span,
     ) -> Result<Vec<SourceActivity>, StoreError> {
         let statement = sqlx::query(RECEIVED)
-            .bind(first_id(span.oldest).hyphenated())
-            .bind(first_id(span.counted_since).hyphenated())
+            .bind(first_id_at(span.oldest).hyphenated())
+            .bind(first_id_at(span.counted_since).hyphenated())
             .try_map(|row| source(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
     }
