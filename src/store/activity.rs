@@ -9,7 +9,10 @@ use std::{cmp::max, collections::BTreeMap};
 
 use time::OffsetDateTime;
 
-use super::{Counted, Fared, Lane, OpenTally, StoreError, quarter_of, tally::Summed};
+use super::{
+    Counted, Fared, Lane, OpenTally, StoreError, columns::Columns, quarter_of, tally::Summed,
+    unsigned,
+};
 
 /// From when on what is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,18 @@ pub struct SourceActivity {
     pub last_accepted: Option<OffsetDateTime>,
     /// When the last one was kept aside.
     pub last_quarantined: Option<OffsetDateTime>,
+}
+
+impl SourceActivity {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            source: row.read("source")?,
+            accepted: unsigned(row.read("accepted")?),
+            quarantined: unsigned(row.read("quarantined")?),
+            last_accepted: row.maybe_at("last_accepted")?,
+            last_quarantined: row.maybe_at("last_quarantined")?,
+        })
+    }
 }
 
 /// The deliveries of one route to one action.

@@ -12,14 +12,11 @@
 mod filter;
 mod rows;
 
+pub(super) use self::filter::{born_with, born_with_all, starts_with};
 pub(crate) use self::rows::{some_time, time};
 pub use self::{
     filter::{MessageStatus, Page, Range, Search, State, first_id_at, moment_of},
     rows::{AttemptRow, DeliveryRow, EventRow, MessageRow, Subject, text_of},
-};
-pub(super) use self::{
-    filter::{born_with, born_with_all, starts_with},
-    rows::row_readers,
 };
 
 use bytes::Bytes;

@@ -8,6 +8,7 @@ mod act;
 mod activity;
 mod acts;
 mod alert;
+mod columns;
 mod deliveries;
 mod desk;
 mod filter;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Lane, Range, StoreError, look::born_with};
+use super::{Lane, Range, StoreError, columns::Columns, look::born_with, unsigned};
 
 /// What decides whether a delivery may go, and what goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,18 @@ pub struct OldDelivery {
     pub merged_into: Option<Uuid>,
 }
 
+impl OldDelivery {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.id("id")?,
+            event_id: row.id("event_id")?,
+            ended_at: row.maybe_at("ended_at")?,
+            replayed_by: row.maybe_id("replayed_by")?,
+            merged_into: row.maybe_id("merged_into")?,
+        })
+    }
+}
+
 /// What decides whether a message may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldMessage {
@@ -38,6 +50,17 @@ pub struct OldMessage {
     pub is_slim: bool,
     /// An id of the moment in which its events were made, where that was not on arrival.
     pub released: Option<Uuid>,
+}
+
+impl OldMessage {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.id("id")?,
+            size: unsigned(row.read("size")?),
+            is_slim: row.read("is_slim")?,
+            released: row.maybe_id("released")?,
+        })
+    }
 }
 
 /// An event with all of its deliveries, that may go.

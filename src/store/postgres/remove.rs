@@ -105,7 +105,7 @@ impl Lane {
         let asked = sqlx::query(OLD_DELIVERIES)
             .bind(range.least)
             .bind(range.before)
-            .try_map(|row| delivery(&row));
+            .try_map(|row| OldDelivery::of_row(&row));
         self.connection.run(async |db| asked.fetch_all(db).await).await
     }
 
@@ -113,7 +113,8 @@ impl Lane {
         &mut self,
         ids: &[Uuid],
     ) -> Result<Vec<OldDelivery>, StoreError> {
-        let asked = sqlx::query(LINKED_DELIVERIES).bind(ids).try_map(|row| delivery(&row));
+        let asked =
+            sqlx::query(LINKED_DELIVERIES).bind(ids).try_map(|row| OldDelivery::of_row(&row));
         self.connection.run(async |db| asked.fetch_all(db).await).await
     }
 
@@ -127,7 +128,7 @@ impl Lane {
             .bind(after)
             .bind(before)
             .bind(count(limit))
-            .try_map(|row| message(&row));
+            .try_map(|row| OldMessage::of_row(&row));
         self.connection.run(async |db| asked.fetch_all(db).await).await
     }
 
@@ -191,25 +192,6 @@ impl Lane {
         let asked = sqlx::query(SIZES).bind(&SIZED[..]).try_map(|row| size(&row));
         self.connection.run(async |db| asked.fetch_all(db).await).await
     }
-}
-
-fn delivery(row: &PgRow) -> Result<OldDelivery, sqlx::Error> {
-    Ok(OldDelivery {
-        id: row.try_get("id")?,
-        event_id: row.try_get("event_id")?,
-        ended_at: row.try_get("ended_at")?,
-        replayed_by: row.try_get("replayed_by")?,
-        merged_into: row.try_get("merged_into")?,
-    })
-}
-
-fn message(row: &PgRow) -> Result<OldMessage, sqlx::Error> {
-    Ok(OldMessage {
-        id: row.try_get("id")?,
-        size: unsigned(row.try_get("size")?),
-        is_slim: row.try_get("is_slim")?,
-        released: row.try_get("released")?,
-    })
 }
 
 fn size(row: &PgRow) -> Result<Size, sqlx::Error> {

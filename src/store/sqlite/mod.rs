@@ -7,6 +7,7 @@ mod act;
 mod activity;
 mod acts;
 mod alert;
+mod columns;
 mod connection;
 mod deliveries;
 mod kept;

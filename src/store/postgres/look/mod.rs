@@ -3,8 +3,6 @@
 pub(super) mod statements;
 
 use bytes::Bytes;
-use sqlx::{Row, postgres::PgRow};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use self::statements as sql;
@@ -12,26 +10,8 @@ use super::Lane;
 use crate::store::{
     AttemptRow, DeliveryRow, EventRow, MessageRow, MessageStatus, Origin, Range, Search, State,
     StoreError, count,
-    look::{MOST_OPEN, Table, Way, born_with, born_with_all, row_readers, starts_with},
+    look::{MOST_OPEN, Table, Way, born_with, born_with_all, starts_with},
 };
-
-row_readers!(PgRow);
-
-fn id(row: &PgRow, column: &str) -> Result<Uuid, sqlx::Error> {
-    row.try_get(column)
-}
-
-fn maybe_id(row: &PgRow, column: &str) -> Result<Option<Uuid>, sqlx::Error> {
-    row.try_get(column)
-}
-
-fn at(row: &PgRow, column: &str) -> Result<OffsetDateTime, sqlx::Error> {
-    row.try_get(column)
-}
-
-fn maybe_at(row: &PgRow, column: &str) -> Result<Option<OffsetDateTime>, sqlx::Error> {
-    row.try_get(column)
-}
 
 impl Lane {
     pub(in crate::store) async fn most_open(&mut self) -> Result<i64, StoreError> {
@@ -94,7 +74,8 @@ impl Lane {
         &mut self,
         ids: &[Uuid],
     ) -> Result<Vec<MessageRow>, StoreError> {
-        let statement = sqlx::query(sql::MESSAGES).bind(ids).try_map(|row| message_row(&row));
+        let statement =
+            sqlx::query(sql::MESSAGES).bind(ids).try_map(|row| MessageRow::of_row(&row));
         self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
@@ -102,7 +83,7 @@ impl Lane {
         &mut self,
         ids: &[Uuid],
     ) -> Result<Vec<EventRow>, StoreError> {
-        let statement = sqlx::query(sql::EVENTS).bind(ids).try_map(|row| event_row(&row));
+        let statement = sqlx::query(sql::EVENTS).bind(ids).try_map(|row| EventRow::of_row(&row));
         self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
@@ -110,7 +91,8 @@ impl Lane {
         &mut self,
         ids: &[Uuid],
     ) -> Result<Vec<DeliveryRow>, StoreError> {
-        let statement = sqlx::query(sql::DELIVERIES).bind(ids).try_map(|row| delivery_row(&row));
+        let statement =
+            sqlx::query(sql::DELIVERIES).bind(ids).try_map(|row| DeliveryRow::of_row(&row));
         self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
@@ -118,7 +100,7 @@ impl Lane {
         &mut self,
         of: &[Uuid],
     ) -> Result<Vec<AttemptRow>, StoreError> {
-        let statement = sqlx::query(sql::ATTEMPTS).bind(of).try_map(|row| attempt_row(&row));
+        let statement = sqlx::query(sql::ATTEMPTS).bind(of).try_map(|row| AttemptRow::of_row(&row));
         self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 

@@ -3,38 +3,15 @@
 pub(super) mod statements;
 
 use bytes::Bytes;
-use sqlx::{Row, sqlite::SqliteRow};
-use time::OffsetDateTime;
 use uuid::{Uuid, fmt::Hyphenated};
 
 use self::statements as sql;
-use super::{
-    Lane,
-    queue::{json, moment},
-};
+use super::{Lane, queue::json};
 use crate::store::{
     AttemptRow, DeliveryRow, EventRow, MessageRow, MessageStatus, Origin, Range, Search, State,
     StoreError, count,
-    look::{MOST_OPEN, Table, Way, born_with, born_with_all, row_readers, starts_with},
+    look::{MOST_OPEN, Table, Way, born_with, born_with_all, starts_with},
 };
-
-row_readers!(SqliteRow);
-
-fn id(row: &SqliteRow, column: &str) -> Result<Uuid, sqlx::Error> {
-    row.try_get::<Hyphenated, _>(column).map(Uuid::from)
-}
-
-fn maybe_id(row: &SqliteRow, column: &str) -> Result<Option<Uuid>, sqlx::Error> {
-    Ok(row.try_get::<Option<Hyphenated>, _>(column)?.map(Uuid::from))
-}
-
-fn at(row: &SqliteRow, column: &str) -> Result<OffsetDateTime, sqlx::Error> {
-    moment(row.try_get(column)?)
-}
-
-fn maybe_at(row: &SqliteRow, column: &str) -> Result<Option<OffsetDateTime>, sqlx::Error> {
-    row.try_get::<Option<i64>, _>(column)?.map(moment).transpose()
-}
 
 fn list(ids: &[Uuid]) -> Result<String, StoreError> {
     json(ids).map_err(|error| StoreError::Refused(error.into()))
@@ -108,7 +85,7 @@ impl Lane {
         ids: &[Uuid],
     ) -> Result<Vec<MessageRow>, StoreError> {
         let statement =
-            sqlx::query(sql::MESSAGES).bind(list(ids)?).try_map(|row| message_row(&row));
+            sqlx::query(sql::MESSAGES).bind(list(ids)?).try_map(|row| MessageRow::of_row(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
@@ -116,7 +93,8 @@ impl Lane {
         &mut self,
         ids: &[Uuid],
     ) -> Result<Vec<EventRow>, StoreError> {
-        let statement = sqlx::query(sql::EVENTS).bind(list(ids)?).try_map(|row| event_row(&row));
+        let statement =
+            sqlx::query(sql::EVENTS).bind(list(ids)?).try_map(|row| EventRow::of_row(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
@@ -125,7 +103,7 @@ impl Lane {
         ids: &[Uuid],
     ) -> Result<Vec<DeliveryRow>, StoreError> {
         let statement =
-            sqlx::query(sql::DELIVERIES).bind(list(ids)?).try_map(|row| delivery_row(&row));
+            sqlx::query(sql::DELIVERIES).bind(list(ids)?).try_map(|row| DeliveryRow::of_row(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
@@ -133,7 +111,8 @@ impl Lane {
         &mut self,
         of: &[Uuid],
     ) -> Result<Vec<AttemptRow>, StoreError> {
-        let statement = sqlx::query(sql::ATTEMPTS).bind(list(of)?).try_map(|row| attempt_row(&row));
+        let statement =
+            sqlx::query(sql::ATTEMPTS).bind(list(of)?).try_map(|row| AttemptRow::of_row(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
