@@ -9,11 +9,15 @@
 //! A row that is committed late may be older than what a page showed already: pages never repeat
 //! or lose what was there when the first was asked for; who follows live looks back a little.
 
+mod bound;
 mod filter;
 mod rows;
 
-pub(super) use self::filter::{born_with, born_with_all, starts_with};
 pub(crate) use self::rows::{some_time, time};
+pub(super) use self::{
+    bound::Bound,
+    filter::{born_with, born_with_all, starts_with},
+};
 pub use self::{
     filter::{MessageStatus, Page, Range, Search, State, first_id_at, moment_of},
     rows::{AttemptRow, DeliveryRow, EventRow, MessageRow, Subject, text_of},

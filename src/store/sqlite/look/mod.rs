@@ -8,9 +8,8 @@ use uuid::{Uuid, fmt::Hyphenated};
 use self::statements as sql;
 use super::{Lane, queue::json};
 use crate::store::{
-    AttemptRow, DeliveryRow, EventRow, MessageRow, MessageStatus, Origin, Range, Search, State,
-    StoreError, count,
-    look::{MOST_OPEN, Table, Way, born_with, born_with_all, starts_with},
+    AttemptRow, DeliveryRow, EventRow, MessageRow, Range, Search, StoreError, count,
+    look::{Bound, MOST_OPEN, Table, Way, born_with, born_with_all},
 };
 
 fn list(ids: &[Uuid]) -> Result<String, StoreError> {
@@ -50,32 +49,12 @@ impl Lane {
             .bind(range.least.hyphenated())
             .bind(range.before.hyphenated())
             .bind(count(limit));
-        let statement = statement.bind(filter.source.as_deref());
-        let (exact, start) = starts_with(filter.event_type.as_deref());
-        let statement = match table {
-            Table::Messages => statement
-                .bind(filter.status.map(MessageStatus::as_str))
-                .bind(filter.error.as_deref()),
-            Table::Events | Table::Deliveries => statement
-                .bind(exact)
-                .bind(start)
-                .bind(filter.object.as_deref())
-                .bind(filter.record.as_deref())
-                .bind(filter.list.as_deref())
-                .bind(filter.entry.as_deref()),
-        };
-        let statement = match table {
-            Table::Messages | Table::Events => statement,
-            Table::Deliveries => statement
-                .bind(filter.route.as_deref())
-                .bind(filter.action.as_deref())
-                .bind(filter.state.map(|state| state.column().as_str()))
-                .bind((filter.state == Some(State::Orphaned)).then_some("orphaned"))
-                .bind(i32::from(filter.state == Some(State::Failing)))
-                .bind(filter.error.as_deref())
-                .bind(filter.is_about_events()),
-        };
-        let statement = statement.bind(filter.origin.map(Origin::as_str));
+        let statement =
+            filter.bound(table).into_iter().fold(statement, |statement, value| match value {
+                Bound::Text(text) => statement.bind(text),
+                Bound::Number(number) => statement.bind(number),
+                Bound::Flag(flag) => statement.bind(flag),
+            });
         let found = self.connection.read(async |db| statement.fetch_all(db).await).await?;
         Ok(found.into_iter().map(Uuid::from).collect())
     }
