@@ -9,7 +9,6 @@ mod activity;
 mod acts;
 mod alert;
 mod columns;
-mod deliveries;
 mod desk;
 mod filter;
 mod kept;
@@ -40,7 +39,6 @@ pub use self::{
         ALERT_TYPE, ALERTS, ALERTS_TASK, AlertRow, DeadOf, Findings, Judgement, Notes, Sight,
         StreakChange, Telling, Unsent,
     },
-    deliveries::StoredDelivery,
     desk::Desk,
     filter::{DeliveryState, Filter, Selected},
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},

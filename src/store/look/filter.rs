@@ -257,6 +257,8 @@ mod tests {
         let Range { least, before } = born_with(event);
         assert!(least < first && last < before);
         assert!(!(least..before).contains(&first_of(1_800_000_000_000)));
+        let all = Range { least: Uuid::nil(), before: Uuid::max() };
+        assert_eq!(born_with(Uuid::nil()), all, "it holds no time");
     }
 
     #[test]
@@ -271,13 +273,12 @@ mod tests {
 
     #[test]
     fn a_moment_parts_the_ids_made_before_from_those_made_since() {
-        let made = |milli: u32| {
-            Uuid::new_v7(Timestamp::from_unix(NoContext, 1_800_000_000, milli * 1_000_000))
-        };
+        let at = |nanos| Uuid::new_v7(Timestamp::from_unix(NoContext, 1_800_000_000, nanos));
         let moment = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
         let first = first_id_at(moment + time::Duration::milliseconds(7));
-        assert!(made(6) < first && first < made(7));
-        assert!(made(6).to_string() < first.to_string() && first.to_string() < made(7).to_string());
+        let (before, since) = (at(6_000_000), at(7_000_000));
+        assert!(before < first && first < since);
+        assert!(before.to_string() < first.to_string() && first.to_string() < since.to_string());
     }
 
     #[test]

@@ -9,7 +9,6 @@ mod acts;
 mod alert;
 mod columns;
 mod connection;
-mod deliveries;
 mod kept;
 mod look;
 mod merge;
