@@ -3,6 +3,18 @@
 use std::io::{IsTerminal, Write, stderr, stdin};
 
 use anyhow::bail;
+use clap::Args;
+
+/// How changes are agreed to.
+#[derive(Debug, Args)]
+pub(super) struct Consent {
+    /// Do not ask.
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
 
 /// Whether a person agrees, or has agreed before with `--yes`.
 ///

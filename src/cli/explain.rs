@@ -24,7 +24,7 @@ use crate::{
     config::Config,
     job::Values,
     routing::{Judged, RouteTable, Rule, Seen},
-    store::{LaneKind, Snapshot, Store, StoredCatalog, StoredDelivery, StoredEvent},
+    store::{DeliveryRow, LaneKind, Snapshot, StoredCatalog, StoredEvent},
 };
 
 /// Each question to the store takes so long at the most.
@@ -46,7 +46,8 @@ struct Known {
     event: StoredEvent,
     names: Option<StoredCatalog>,
     looked_up: Vec<Snapshot>,
-    deliveries: Vec<StoredDelivery>,
+    /// In the order in which they were made.
+    deliveries: Vec<DeliveryRow>,
     /// Whether what is looked up for the event's source is kept.
     keeps_values: bool,
 }
@@ -86,12 +87,7 @@ pub(super) fn run(explain: &Explain, config: &Config) -> ExitCode {
 }
 
 async fn ask(config: &Config, id: Uuid) -> anyhow::Result<Known> {
-    let store = Store::new(&config.store, Uuid::now_v7())?;
-    let status = store.schema_status().await?;
-    migrate::refuse_newer(&status)?;
-    if status.newest_applied < status.newest_known {
-        bail!("the store is not ready: run `attio-relay migrate`");
-    }
+    let store = migrate::ready(config).await?;
     let mut lane = store.lane(LaneKind::Look, DEADLINE);
     let Some(event) = lane.event(id).await? else {
         bail!("there is no event {id} in the store");
@@ -99,7 +95,9 @@ async fn ask(config: &Config, id: Uuid) -> anyhow::Result<Known> {
     let workspace = event.event.workspace_id.as_deref();
     let names = lane.catalog(workspace).await?;
     let looked_up = lane.snapshots(&[id]).await?;
-    let deliveries = lane.deliveries(id).await?;
+    let order = lane.deliveries_of(&[id]).await?;
+    let mut deliveries = lane.delivery_rows(&order).await?;
+    deliveries.sort_by_key(|row| order.iter().position(|id| *id == row.id));
     let source = config.sources.iter().find(|source| source.name == event.source);
     let keeps_values = source.is_none_or(|source| source.keep_values);
     Ok(Known { event, names, looked_up, deliveries, keeps_values })

@@ -111,6 +111,17 @@ pub(super) fn refuse_newer(status: &SchemaStatus) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The store, whose schema must fit already: it is never changed behind somebody's back.
+pub(super) async fn ready(config: &Config) -> anyhow::Result<Store> {
+    let store = Store::new(&config.store, Uuid::now_v7())?;
+    let status = store.schema_status().await?;
+    refuse_newer(&status)?;
+    if status.newest_applied < status.newest_known {
+        bail!("the store is not ready: run `attio-relay migrate`");
+    }
+    Ok(store)
+}
+
 fn show(status: &SchemaStatus, output: Output) -> anyhow::Result<()> {
     let text = match output {
         Output::Table => table(status),

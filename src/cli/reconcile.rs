@@ -14,17 +14,20 @@ use clap::Args;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
-use uuid::Uuid;
 
 use super::{
-    Output, again, confirm::agreed, migrate, progress::Progress, steps::unless_interrupted,
+    Output, again,
+    confirm::{Consent, agreed},
+    migrate,
+    progress::Progress,
+    steps::unless_interrupted,
 };
 use crate::{
     attio::client::Client,
     config::Config,
     look::ask,
     reconcile::{self, Change, Found, GRACE, Made, Search, Step},
-    store::{Lane, LaneKind, Store},
+    store::{Lane, LaneKind},
     telemetry::Metrics,
 };
 
@@ -54,12 +57,8 @@ pub(super) struct Reconcile {
     /// for each record and attribute.
     #[arg(long)]
     thorough: bool,
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-    /// Show what would be made, and make nothing.
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// The form of what is printed.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -87,14 +86,14 @@ impl Reconcile {
         let found = work.find(&mut lane, search, &mut show).await;
         progress.end();
         let found = found.context("what was made before stays; run it again")?;
-        if self.dry_run || found.missing.is_empty() {
+        if self.consent.dry_run || found.missing.is_empty() {
             return self.tell(search, &found, None);
         }
         if self.output == Output::Table {
             self.show(search, &found)?;
         }
         let question = format!("Make {}?", events(found.missing.len()));
-        if !agreed(&question, self.yes)? {
+        if !agreed(&question, self.consent.yes)? {
             return Ok(ExitCode::FAILURE);
         }
         let mut progress = Progress::of(found.missing.len() as u64, "made");
@@ -221,13 +220,7 @@ impl Reconcile {
 }
 
 async fn lane(config: &Config) -> anyhow::Result<Lane> {
-    let store = Store::new(&config.store, Uuid::now_v7())?;
-    let status = store.schema_status().await?;
-    migrate::refuse_newer(&status)?;
-    if status.newest_applied < status.newest_known {
-        bail!("the store is not ready: run `attio-relay migrate`");
-    }
-    Ok(store.lane(LaneKind::Reconcile, DEADLINE))
+    Ok(migrate::ready(config).await?.lane(LaneKind::Reconcile, DEADLINE))
 }
 
 fn words(step: Step<'_>) -> String {

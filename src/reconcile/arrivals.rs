@@ -5,7 +5,6 @@ use std::{collections::HashMap, time::Duration};
 
 use serde_json::Value;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{
     Step, Watcher,
@@ -13,7 +12,7 @@ use super::{
     compare::LATE,
     survey::{NOTE_CREATED, TASK_CREATED},
 };
-use crate::store::{Heard, Lane, StoreError};
+use crate::store::{Heard, Lane, StoreError, first_id_at};
 
 /// Events that are read at once.
 const PAGE: usize = 5000;
@@ -34,7 +33,7 @@ impl Arrivals {
         watcher: Watcher<'_>,
     ) -> Result<Self, StoreError> {
         let mut all = Self::default();
-        let (mut after, mut count) = (first_id(since - LATE - SKEW), 0);
+        let (mut after, mut count) = (first_id_at(since - LATE - SKEW), 0);
         loop {
             let page = lane.heard(after, types, PAGE).await?;
             count += page.len();
@@ -67,10 +66,4 @@ impl Arrivals {
     pub(super) fn of(&self, key: &Key) -> &[OffsetDateTime] {
         self.0.get(key).map_or(&[], Vec::as_slice)
     }
-}
-
-/// No event that arrived later has a smaller id: a version 7 UUID starts with milliseconds since 1970.
-fn first_id(at: OffsetDateTime) -> Uuid {
-    let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
-    Uuid::from_u128(u128::from(millis) << 80)
 }

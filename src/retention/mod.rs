@@ -24,7 +24,7 @@ use uuid::Uuid;
 use self::{due::Due, pace::Pace, sweep::Walks};
 use crate::{
     config,
-    store::{Lane, LaneKind, Store, StoreError, made_at},
+    store::{Lane, LaneKind, Store, StoreError, moment_of},
     telemetry::{Metrics, error_text, unix_seconds},
 };
 
@@ -210,7 +210,7 @@ impl Retention {
             }
         }
         let oldest = self.read.old_events(Uuid::nil(), Uuid::max(), 1).await?;
-        let oldest = oldest.first().copied().and_then(made_at);
+        let oldest = oldest.first().copied().and_then(moment_of);
         let age = oldest.map_or(0.0, |made| (OffsetDateTime::now_utc() - made).as_seconds_f64());
         self.metrics.oldest_event_seconds.with([]).set(age.max(0.0));
         self.measured = Some(Instant::now());

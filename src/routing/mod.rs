@@ -1,7 +1,7 @@
 //! Which events go where, and what they are told there. Pure: no I/O, no clock.
 //!
 //! An event is routed in two halves. At intake [`RouteTable::decide`] leaves out what it can rule
-//! out from the event and what is known; in the worker [`RouteTable::judge`] decides the rest.
+//! out from the event and what is known; in the worker [`Rule::judge`] decides the rest.
 
 pub mod condition;
 mod filter;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 
 pub use super::TypePattern;
-use super::{Judged, Rule, Verdict};
+use super::{Rule, Verdict};
 use crate::{
     attio::{catalog::Catalog, event::Event},
     config::Route,
@@ -94,14 +94,8 @@ impl RouteTable {
         self.by_name.get(route).map(|at| &self.rules[*at])
     }
 
-    /// Whether a catalog has a say in what the route wants.
-    #[must_use]
-    pub fn needs_catalog(&self, route: &RouteName) -> bool {
-        self.rule(route).is_some_and(Rule::needs_catalog)
-    }
-
     /// Every delivery that the event may cause: routes in the order of the file, actions in the
-    /// order of `to`. What cannot be told yet counts as wanted; [`Self::judge`] decides it later.
+    /// order of `to`. What cannot be told yet counts as wanted; [`Rule::judge`] decides it later.
     pub fn decide<'a>(
         &'a self,
         event: &'a Event,
@@ -115,16 +109,6 @@ impl RouteTable {
                 debounce: rule.debounced(action, event),
             })
         })
-    }
-
-    /// Whether a route wants the event after all, but for conditions on values. Of a route that is
-    /// not configured nothing is known.
-    #[must_use]
-    pub fn judge(&self, route: &RouteName, event: &Event, catalog: &Catalog) -> Judged {
-        match self.rule(route) {
-            Some(rule) => rule.judge(event, catalog),
-            None => Judged::Unknown(format!("what `{route}` wants: it is not configured")),
-        }
     }
 
     /// What every route makes of the event, filter by filter.

@@ -8,9 +8,11 @@
 use std::{cmp::max, collections::BTreeMap};
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
-use super::{Counted, Fared, Lane, OpenTally, StoreError, quarter_of, tally::Summed};
+use super::{
+    Counted, Fared, Lane, OpenTally, StoreError, columns::Columns, quarter_of, tally::Summed,
+    unsigned,
+};
 
 /// From when on what is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,18 @@ pub struct SourceActivity {
     pub last_accepted: Option<OffsetDateTime>,
     /// When the last one was kept aside.
     pub last_quarantined: Option<OffsetDateTime>,
+}
+
+impl SourceActivity {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            source: row.read("source")?,
+            accepted: unsigned(row.read("accepted")?),
+            quarantined: unsigned(row.read("quarantined")?),
+            last_accepted: row.maybe_at("last_accepted")?,
+            last_quarantined: row.maybe_at("last_quarantined")?,
+        })
+    }
 }
 
 /// The deliveries of one route to one action.
@@ -136,12 +150,6 @@ impl From<OpenTally> for RouteActivity {
     }
 }
 
-/// Below every id that was made at the moment or later, above every earlier one.
-pub(super) fn first_id(moment: OffsetDateTime) -> Uuid {
-    let millis = moment.unix_timestamp_nanos() / 1_000_000;
-    Uuid::from_u128(u128::try_from(millis).unwrap_or_default() << 80)
-}
-
 /// The answers that are asked for apart, as one row for each route and action.
 fn joined(answers: impl IntoIterator<Item = RouteActivity>) -> Vec<RouteActivity> {
     let mut joined = BTreeMap::<(String, String), RouteActivity>::new();
@@ -150,22 +158,4 @@ fn joined(answers: impl IntoIterator<Item = RouteActivity>) -> Vec<RouteActivity
         joined.entry(key).and_modify(|all| all.add(&one)).or_insert(one);
     }
     joined.into_values().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_parts_the_ids_made_before_from_those_made_since() {
-        let at = |millis: u64| {
-            let seconds = 1_800_000_000 + millis / 1000;
-            let nanos = u32::try_from(millis % 1000).unwrap() * 1_000_000;
-            uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)
-        };
-        let moment = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
-        let first = first_id(moment + time::Duration::milliseconds(7));
-        assert!(Uuid::new_v7(at(6)) < first && first < Uuid::new_v7(at(7)));
-        assert!(Uuid::new_v7(at(6)).to_string() < first.to_string());
-    }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Lane, Page, StoreError, time};
+use super::{Lane, Page, StoreError, columns::Columns, time, unsigned};
 
 /// One act of a person, or of the relay itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,10 +27,21 @@ pub struct ActRow {
 }
 
 impl ActRow {
-    /// `acts.details`; what is no JSON is shown as it stands.
-    pub(super) fn details_of(text: String) -> Value {
-        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.id("id")?,
+            at: row.at("at")?,
+            who: row.read("who")?,
+            what: row.read("what")?,
+            details: details_of(row.read("details")?),
+            changed: unsigned(row.read("changed")?),
+        })
     }
+}
+
+/// `acts.details`; what is no JSON is shown as it stands.
+fn details_of(text: String) -> Value {
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 
 impl Lane {

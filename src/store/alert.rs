@@ -8,7 +8,7 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Lane, StandingPause, StoreError};
+use super::{Lane, StandingPause, StoreError, columns::Columns};
 
 /// The route of every alert's deliveries, and the source of their messages. No route of the
 /// configuration has this name.
@@ -91,6 +91,21 @@ pub struct Unsent {
     pub counted: bool,
 }
 
+impl Unsent {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            delivery: row.id("delivery_id")?,
+            action: row.read("action")?,
+            state: row.read("state")?,
+            tries: row.read("tries")?,
+            reason: row.read("reason")?,
+            replayed_by: row.maybe_id("replayed_by")?,
+            made_at: row.at("made_at")?,
+            counted: row.read("counted")?,
+        })
+    }
+}
+
 /// An alert that stands or stood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertRow {
@@ -114,6 +129,23 @@ pub struct AlertRow {
     pub end_told_at: Option<OffsetDateTime>,
     /// How often it came back within an hour.
     pub again: i64,
+}
+
+impl AlertRow {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            what: row.read("what")?,
+            about: row.read("about")?,
+            since: row.at("since")?,
+            seen_at: row.at("seen_at")?,
+            count: row.read("count")?,
+            detail: row.read("detail")?,
+            told_at: row.maybe_at("told_at")?,
+            ended_at: row.maybe_at("ended_at")?,
+            end_told_at: row.maybe_at("end_told_at")?,
+            again: row.read("again")?,
+        })
+    }
 }
 
 /// All that alerts are judged by.

@@ -81,12 +81,6 @@ impl DeliveryState {
     }
 }
 
-/// The smallest id that was made at that moment or later.
-pub(super) fn first_id_of(moment: OffsetDateTime) -> Uuid {
-    let millis = moment.unix_timestamp_nanos().max(0).cast_unsigned() / 1_000_000;
-    Uuid::from_u128(millis << 80)
-}
-
 impl Lane {
     /// The deliveries that are meant, in the order in which they arrived.
     ///

@@ -9,17 +9,18 @@
 //! A row that is committed late may be older than what a page showed already: pages never repeat
 //! or lose what was there when the first was asked for; who follows live looks back a little.
 
+mod bound;
 mod filter;
 mod rows;
 
 pub(crate) use self::rows::{some_time, time};
-pub use self::{
-    filter::{MessageStatus, Page, Range, Search, State},
-    rows::{AttemptRow, DeliveryRow, EventRow, MessageRow, Subject, text_of},
-};
 pub(super) use self::{
-    filter::{born_with, born_with_all, first_of, moment_of, starts_with},
-    rows::row_readers,
+    bound::Bound,
+    filter::{born_with, born_with_all, starts_with},
+};
+pub use self::{
+    filter::{MessageStatus, Page, Range, Search, State, first_id_at, moment_of},
+    rows::{AttemptRow, DeliveryRow, EventRow, MessageRow, Subject, text_of},
 };
 
 use bytes::Bytes;
@@ -102,7 +103,7 @@ impl Lane {
             ids.truncate(limit);
             return Ok(Found { next: ids.last().copied(), ids, searched_back_to: None });
         }
-        let searched_back_to = floor.and_then(filter::moment_of);
+        let searched_back_to = floor.and_then(moment_of);
         Ok(Found { ids, next: floor, searched_back_to })
     }
 

@@ -8,7 +8,7 @@ mod act;
 mod activity;
 mod acts;
 mod alert;
-mod deliveries;
+mod columns;
 mod desk;
 mod filter;
 mod kept;
@@ -39,14 +39,13 @@ pub use self::{
         ALERT_TYPE, ALERTS, ALERTS_TASK, AlertRow, DeadOf, Findings, Judgement, Notes, Sight,
         StreakChange, Telling, Unsent,
     },
-    deliveries::StoredDelivery,
     desk::Desk,
     filter::{DeliveryState, Filter, Selected},
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},
     lane::{Lane, LaneKind},
     look::{
         AttemptRow, DeliveryRow, EventRow, Found, MessageRow, MessageStatus, Page, Range, Search,
-        State, Subject, Table, text_of,
+        State, Subject, Table, first_id_at, moment_of, text_of,
     },
     merge::{Change, Merged},
     migrations::{Migrating, MigrationWatcher},
@@ -55,10 +54,7 @@ pub use self::{
     readers::Readers,
     reconcile::{Heard, Origin},
     record::{Existing, NewDelivery, NewEvent, NewMessage},
-    remove::{
-        OldDelivery, OldMessage, Removable, Removed, Size, Slimmed, first_id_at, made_at,
-        moment_between,
-    },
+    remove::{OldDelivery, OldMessage, Removable, Removed, Size, Slimmed, moment_between},
     tally::{Counted, DeadTally, Fared, MOST_COUNTED, OpenTally, QUARTER, Tally, quarter_of},
 };
 

@@ -10,10 +10,7 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{
-    Lane, Range, StoreError,
-    look::{born_with, first_of, moment_of},
-};
+use super::{Lane, Range, StoreError, columns::Columns, look::born_with, unsigned};
 
 /// What decides whether a delivery may go, and what goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +27,18 @@ pub struct OldDelivery {
     pub merged_into: Option<Uuid>,
 }
 
+impl OldDelivery {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.id("id")?,
+            event_id: row.id("event_id")?,
+            ended_at: row.maybe_at("ended_at")?,
+            replayed_by: row.maybe_id("replayed_by")?,
+            merged_into: row.maybe_id("merged_into")?,
+        })
+    }
+}
+
 /// What decides whether a message may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldMessage {
@@ -41,6 +50,17 @@ pub struct OldMessage {
     pub is_slim: bool,
     /// An id of the moment in which its events were made, where that was not on arrival.
     pub released: Option<Uuid>,
+}
+
+impl OldMessage {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.id("id")?,
+            size: unsigned(row.read("size")?),
+            is_slim: row.read("is_slim")?,
+            released: row.maybe_id("released")?,
+        })
+    }
 }
 
 /// An event with all of its deliveries, that may go.
@@ -93,18 +113,6 @@ pub(super) const SIZED: [&str; 7] =
 #[must_use]
 pub fn moment_between(first: Uuid, last: Uuid) -> Range {
     Range { least: born_with(first).least, before: born_with(last).before }
-}
-
-/// The least id that can be made at a time or later.
-#[must_use]
-pub fn first_id_at(moment: OffsetDateTime) -> Uuid {
-    first_of(u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap_or(0))
-}
-
-/// When an id was made.
-#[must_use]
-pub fn made_at(id: Uuid) -> Option<OffsetDateTime> {
-    moment_of(id)
 }
 
 /// The removable events of which every delivery is among the `locked` ones; the others changed.

@@ -7,7 +7,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Lane, StoreError, words::words};
+use super::{Lane, StoreError, columns::Columns, unsigned, words::words};
 
 /// A quarter of an hour, in seconds.
 pub const QUARTER: i64 = 900;
@@ -46,6 +46,18 @@ pub struct Tally {
     pub count: u64,
 }
 
+impl Tally {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            bucket: row.at("bucket")?,
+            route: row.read("route")?,
+            action: row.read("action")?,
+            result: Counted::of(row.read("result")?).ok_or(sqlx::Error::RowNotFound)?,
+            count: unsigned(row.read("count")?),
+        })
+    }
+}
+
 /// How many of one kind there were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Summed {
@@ -53,6 +65,17 @@ pub(super) struct Summed {
     pub(super) action: String,
     pub(super) result: Counted,
     pub(super) count: u64,
+}
+
+impl Summed {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            route: row.read("route")?,
+            action: row.read("action")?,
+            result: Counted::of(row.read("result")?).ok_or(sqlx::Error::RowNotFound)?,
+            count: unsigned(row.read("count")?),
+        })
+    }
 }
 
 /// How the deliveries of a route to an action fared last.
@@ -72,6 +95,19 @@ pub struct Fared {
     pub failing_since: Option<OffsetDateTime>,
 }
 
+impl Fared {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            route: row.read("route")?,
+            action: row.read("action")?,
+            last_success: row.maybe_at("last_success")?,
+            last_failure: row.maybe_at("last_failure")?,
+            last_error: row.read("last_error")?,
+            failing_since: row.maybe_at("failing_since")?,
+        })
+    }
+}
+
 /// The open deliveries of a route to an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenTally {
@@ -83,6 +119,17 @@ pub struct OpenTally {
     pub count: u64,
     /// Since when the oldest one is due; none when none is.
     pub due_since: Option<OffsetDateTime>,
+}
+
+impl OpenTally {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            route: row.read("route")?,
+            action: row.read("action")?,
+            count: unsigned(row.read("count")?),
+            due_since: row.maybe_at("due_since")?,
+        })
+    }
 }
 
 /// Dead letters of a route to an action with one reason.
@@ -102,6 +149,20 @@ pub struct DeadTally {
     pub oldest: OffsetDateTime,
     /// The one with the greatest id.
     pub example: Uuid,
+}
+
+impl DeadTally {
+    pub(super) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            action: row.read("action")?,
+            route: row.read("route")?,
+            reason: row.read("reason")?,
+            count: unsigned(row.read("count")?),
+            newest: row.at("newest")?,
+            oldest: row.at("oldest")?,
+            example: row.id("example")?,
+        })
+    }
 }
 
 /// When the quarter of an hour began that a moment is in.

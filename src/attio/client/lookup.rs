@@ -110,20 +110,4 @@ impl Client {
     pub async fn members(&self, deadline: Instant) -> Result<Vec<Value>, ApiError> {
         self.rows(Call::list(&["workspace_members"]), deadline).await
     }
-
-    /// The lists that a record is on: `{list_id, list_api_slug, entry_id, created_at}` each. None
-    /// for a record that is not there.
-    /// <https://docs.attio.com/rest-api/endpoint-reference/records/list-record-entries>
-    ///
-    /// # Errors
-    /// See [`ApiError`].
-    pub async fn record_entries(
-        &self,
-        object: &str,
-        record_id: &str,
-        deadline: Instant,
-    ) -> Result<Vec<Value>, ApiError> {
-        let call = Call::list(&["objects", object, "records", record_id, "entries"]);
-        self.all_pages(call, 100, deadline).await
-    }
 }

@@ -76,24 +76,6 @@ impl Client {
         self.data(Call::write(Method::PUT, &["lists", list, "entries"], data), deadline).await
     }
 
-    /// Updates a list entry; `values` is slug to value. Gives the entry.
-    /// <https://docs.attio.com/rest-api/endpoint-reference/entries/update-a-list-entry-overwrite-multiselect-values>
-    ///
-    /// # Errors
-    /// See [`ApiError`].
-    pub async fn update_entry(
-        &self,
-        list: &str,
-        entry_id: &str,
-        values: &Value,
-        update: Update,
-        deadline: Instant,
-    ) -> Result<Value, ApiError> {
-        let data = json!({ "entry_values": values });
-        let path = ["lists", list, "entries", entry_id];
-        self.data(Call::write(update.method(), &path, &data), deadline).await
-    }
-
     /// Creates a note. A repeat creates another one.
     /// <https://docs.attio.com/rest-api/endpoint-reference/notes/create-a-note>
     ///

@@ -97,10 +97,7 @@ mod tests {
 
     fn wanted(table: &RouteTable, event: &Value, catalog: &Catalog) -> bool {
         let read = Envelope::read(event.to_string().as_bytes()).unwrap().events.remove(0);
-        table
-            .rules()
-            .iter()
-            .any(|rule| matches!(table.judge(rule.name(), &read, catalog), Judged::Wanted))
+        table.rules().iter().any(|rule| matches!(rule.judge(&read, catalog), Judged::Wanted))
     }
 
     /// As `brings`, if `not_equals` did not hold for null and missing.

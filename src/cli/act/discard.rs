@@ -7,12 +7,12 @@ use std::{
 
 use clap::Args;
 
-use super::{Consent, deliveries, open, which::Which, who};
+use super::{deliveries, open, which::Which, who};
 use crate::{
     act,
     cli::{
         WRONG_USAGE, again,
-        confirm::agreed,
+        confirm::{Consent, agreed},
         progress::Progress,
         steps::{End, in_steps},
     },

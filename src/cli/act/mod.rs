@@ -9,39 +9,18 @@ mod which;
 
 use std::time::Duration;
 
-use anyhow::bail;
-use clap::Args;
-use uuid::Uuid;
-
 use super::{OUTSIDE, migrate};
 use crate::{
     config::Config,
-    store::{Lane, LaneKind, Store},
+    store::{Lane, LaneKind},
 };
 
 /// One question or change takes so long at the most.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// How changes are agreed to.
-#[derive(Debug, Args)]
-struct Consent {
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-    /// Say what would be done, and do nothing.
-    #[arg(long)]
-    dry_run: bool,
-}
-
 /// The store, whose schema must fit already.
 async fn open(config: &Config) -> anyhow::Result<Lane> {
-    let store = Store::new(&config.store, Uuid::now_v7())?;
-    let status = store.schema_status().await?;
-    migrate::refuse_newer(&status)?;
-    if status.newest_applied < status.newest_known {
-        bail!("the store is not ready: run `attio-relay migrate`");
-    }
-    Ok(store.lane(LaneKind::Act, DEADLINE))
+    Ok(migrate::ready(config).await?.lane(LaneKind::Act, DEADLINE))
 }
 
 /// Who runs the command: `user@host`.

@@ -9,12 +9,12 @@ use std::{
 use clap::Args;
 use url::Url;
 
-use super::{Consent, deliveries, open, which::Which, who};
+use super::{deliveries, open, which::Which, who};
 use crate::{
     act::{self, Chosen, Elsewhere, Reach},
     cli::{
         WRONG_USAGE, again,
-        confirm::agreed,
+        confirm::{Consent, agreed},
         progress::Progress,
         steps::{End, Pace, in_steps},
     },

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 use super::{Condition, Explained, Known};
-use crate::store::{Snapshot, StoredDelivery, StoredEvent};
+use crate::store::{DeliveryRow, Snapshot, StoredEvent};
 
 /// Tables are no wider: a narrow terminal would break their lines.
 const WIDTH: u16 = 80;
@@ -65,8 +65,8 @@ fn table(conditions: &[Condition]) -> Table {
     table
 }
 
-fn line(delivery: &StoredDelivery, of: &str) -> String {
-    let StoredDelivery { id, action, tries, .. } = delivery;
+fn line(delivery: &DeliveryRow, of: &str) -> String {
+    let DeliveryRow { id, action, tries, .. } = delivery;
     let tried = match tries {
         0 => String::new(),
         1 => " after 1 try".to_owned(),
@@ -75,13 +75,13 @@ fn line(delivery: &StoredDelivery, of: &str) -> String {
     format!("  delivery {id}{of} to {action}: {}{tried}{}", delivery.state, how(delivery))
 }
 
-fn of_route_name(delivery: &StoredDelivery) -> String {
+fn of_route_name(delivery: &DeliveryRow) -> String {
     format!(" of {}", delivery.route)
 }
 
 /// What there is to say of a delivery's state.
-fn how(delivery: &StoredDelivery) -> String {
-    let due = text(delivery.due_at);
+fn how(delivery: &DeliveryRow) -> String {
+    let due = delivery.due_at.map(text).unwrap_or_default();
     match (&delivery.reason, delivery.held.as_deref(), delivery.ended_at) {
         (Some(reason), ..) => format!(": {reason}"),
         (_, Some("order"), _) => ": an earlier one of its order goes first".to_owned(),
@@ -114,15 +114,12 @@ fn hint(known: &Known, routes: &[Explained]) -> Option<String> {
     })
 }
 
-fn of_route<'k>(known: &'k Known, route: &str) -> impl Iterator<Item = &'k StoredDelivery> {
-    known.deliveries.iter().filter(move |one| one.route.as_str() == route)
+fn of_route<'k>(known: &'k Known, route: &str) -> impl Iterator<Item = &'k DeliveryRow> {
+    known.deliveries.iter().filter(move |one| one.route == route)
 }
 
-fn of_others<'k>(
-    known: &'k Known,
-    routes: &[Explained],
-) -> impl Iterator<Item = &'k StoredDelivery> {
-    let is_known = |one: &&StoredDelivery| routes.iter().any(|it| it.route == one.route.as_str());
+fn of_others<'k>(known: &'k Known, routes: &[Explained]) -> impl Iterator<Item = &'k DeliveryRow> {
+    let is_known = |one: &&DeliveryRow| routes.iter().any(|it| it.route == one.route);
     known.deliveries.iter().filter(move |one| !is_known(one))
 }
 
@@ -168,17 +165,17 @@ fn condition(one: &Condition) -> Value {
     shown
 }
 
-fn delivery(one: &StoredDelivery) -> Value {
+fn delivery(one: &DeliveryRow) -> Value {
     json!({
         "id": one.id,
-        "route": one.route.as_str(),
-        "action": one.action.as_str(),
+        "route": one.route,
+        "action": one.action,
         "state": one.state,
         "held": one.held,
         "leased": one.is_leased,
         "reason": one.reason,
         "tries": one.tries,
-        "due_at": text(one.due_at),
+        "due_at": one.due_at.map(text),
         "ended_at": one.ended_at.map(text),
     })
 }

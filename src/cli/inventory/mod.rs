@@ -12,16 +12,14 @@ use std::{
     time::Duration,
 };
 
-use anyhow::bail;
 use clap::{Args, ValueEnum};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::migrate;
 use crate::{
     config::Config,
     inventory::{Inventory, span},
-    store::{Activity, LaneKind, Store},
+    store::{Activity, LaneKind},
 };
 
 /// The exit code when somebody should see to something.
@@ -83,12 +81,7 @@ pub(super) fn run(stocktake: &Stocktake, config: &Config) -> ExitCode {
 }
 
 async fn ask(config: &Config, now: OffsetDateTime) -> anyhow::Result<Activity> {
-    let store = Store::new(&config.store, Uuid::now_v7())?;
-    let status = store.schema_status().await?;
-    migrate::refuse_newer(&status)?;
-    if status.newest_applied < status.newest_known {
-        bail!("the store is not ready: run `attio-relay migrate`");
-    }
+    let store = migrate::ready(config).await?;
     let span = span(&config.store, now);
     // The kind whose connection to a SQLite file is its own, so that nobody waits for this.
     Ok(store.lane(LaneKind::Sample, DEADLINE).activity(span).await?)

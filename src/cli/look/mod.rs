@@ -16,7 +16,6 @@ use std::{
 
 use anyhow::bail;
 use clap::Subcommand;
-use uuid::Uuid;
 
 use self::{
     asked::{Lists, OfMessages, OfOthers},
@@ -30,7 +29,7 @@ use crate::{
     config::Config,
     look::Look,
     routing::{self, RouteTable},
-    store::{State, Store, Table},
+    store::{State, Table},
 };
 
 /// What to do with messages.
@@ -157,12 +156,7 @@ fn usage() -> ExitCode {
 }
 
 async fn look_into(config: &Config) -> anyhow::Result<Look> {
-    let store = Store::new(&config.store, Uuid::now_v7())?;
-    let status = store.schema_status().await?;
-    migrate::refuse_newer(&status)?;
-    if status.newest_applied < status.newest_known {
-        bail!("the store is not ready: run `attio-relay migrate`");
-    }
+    let store = migrate::ready(config).await?;
     let routes = routing::Shared::new(RouteTable::new(&config.routes));
     Ok(Look::new(&store, routes).keeping(config.store.retention))
 }

@@ -9,8 +9,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::{
-    Consent, For,
-    confirm::agreed,
+    For,
+    confirm::{Consent, agreed},
     desk::{Carrier, Desk},
     show,
     slot::Slot,

@@ -50,17 +50,6 @@ struct For {
     source: Option<String>,
 }
 
-/// How changes are agreed to.
-#[derive(Debug, Args)]
-struct Consent {
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-    /// Say what would be done, and do nothing.
-    #[arg(long)]
-    dry_run: bool,
-}
-
 /// Exits with 0, with 1 when it failed or was not agreed to, with 3 when `plan` found a difference.
 pub(super) fn run(webhooks: &Webhooks, path: &Path) -> ExitCode {
     match config::load_before_secrets(path, &OUTSIDE) {

@@ -13,8 +13,8 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Consent, For,
-    confirm::agreed,
+    For,
+    confirm::{Consent, agreed},
     desk::{Carrier, Desk},
     probe::{self, Verdict},
     slot::Slot,

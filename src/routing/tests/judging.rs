@@ -3,7 +3,7 @@
 use super::*;
 
 fn judge(event: &Event, catalog: &Catalog, change: impl FnOnce(&mut Route)) -> Judged {
-    table(change).judge(&"r".into(), event, catalog)
+    table(change).rules()[0].judge(event, catalog)
 }
 
 #[track_caller]
@@ -18,7 +18,7 @@ fn unknown(judged: &Judged, what: &str) {
 
 #[test]
 fn only_a_route_that_names_slugs_or_self_needs_a_catalog() {
-    let needs = |change: fn(&mut Route)| table(change).needs_catalog(&"r".into());
+    let needs = |change: fn(&mut Route)| table(change).rules()[0].needs_catalog();
     assert!(!needs(|r| r.object = Some(id("o1"))) && !needs(|r| r.changed = vec![id("a1")]));
     assert!(needs(|r| r.object = Some(slug("deals"))) && needs(|r| r.list = Some(slug("sales"))));
     assert!(needs(|r| r.changed = vec![id("a1"), slug("stage")]));
@@ -69,10 +69,6 @@ fn what_is_not_known_yet_is_named() {
     unknown(
         &of(&by_a_token, |r| r.ignore_actors = vec![ActorPattern::Own]),
         "whom our own token belongs to",
-    );
-    unknown(
-        &table(|_| ()).judge(&"gone".into(), &event(), &nothing),
-        "what `gone` wants: it is not configured",
     );
 }
 

@@ -208,6 +208,6 @@ fn what_no_catalog_could_change_is_decided_without_one() {
     let created = Event { attribute_id: None, ..event() };
     assert!(!may_want(&created, &nothing, |r| r.changed = vec![slug("stage")]));
     let ignores_itself = table(|r| r.ignore_actors = vec![ActorPattern::Own]);
-    let judged = ignores_itself.judge(&"r".into(), &event(), &nothing);
+    let judged = ignores_itself.rules()[0].judge(&event(), &nothing);
     assert_eq!(judged, Judged::Wanted, "a person is never a token");
 }

@@ -153,12 +153,9 @@ impl Search {
     /// The ids that a page can hold.
     #[must_use]
     pub fn range(&self, page: &Page) -> Range {
-        let first_at = |moment: OffsetDateTime| {
-            first_of(u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap_or(0))
-        };
-        let ends = [self.until.map(first_at), page.before];
+        let ends = [self.until.map(first_id_at), page.before];
         Range {
-            least: self.since.map_or(Uuid::nil(), first_at),
+            least: self.since.map_or(Uuid::nil(), first_id_at),
             before: ends.into_iter().flatten().min().unwrap_or(Uuid::max()),
         }
     }
@@ -225,8 +222,9 @@ pub(in crate::store) fn born_with_all(ids: &[Uuid]) -> Range {
     }
 }
 
-/// When an id was made.
-pub(in crate::store) fn moment_of(id: Uuid) -> Option<OffsetDateTime> {
+/// When an id was made; `None` of one that holds no time.
+#[must_use]
+pub fn moment_of(id: Uuid) -> Option<OffsetDateTime> {
     let nanos = i128::from(millis_of(id)?) * 1_000_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()
 }
@@ -236,13 +234,21 @@ fn millis_of(id: Uuid) -> Option<u64> {
     Some(seconds.saturating_mul(1000).saturating_add(u64::from(nanos / 1_000_000)))
 }
 
+/// The least id that can be made at a time or later.
+#[must_use]
+pub fn first_id_at(moment: OffsetDateTime) -> Uuid {
+    first_of(u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap_or(0))
+}
+
 /// The least id of a millisecond.
-pub(in crate::store) fn first_of(millis: u64) -> Uuid {
+fn first_of(millis: u64) -> Uuid {
     Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::{NoContext, Timestamp};
+
     use super::*;
 
     #[test]
@@ -251,6 +257,8 @@ mod tests {
         let Range { least, before } = born_with(event);
         assert!(least < first && last < before);
         assert!(!(least..before).contains(&first_of(1_800_000_000_000)));
+        let all = Range { least: Uuid::nil(), before: Uuid::max() };
+        assert_eq!(born_with(Uuid::nil()), all, "it holds no time");
     }
 
     #[test]
@@ -261,6 +269,16 @@ mod tests {
         assert!(filter.range(&Page::first(1)).least <= id);
         let filter = Search { until: Some(made), ..Search::default() };
         assert!(filter.range(&Page::first(1)).before <= id);
+    }
+
+    #[test]
+    fn a_moment_parts_the_ids_made_before_from_those_made_since() {
+        let at = |nanos| Uuid::new_v7(Timestamp::from_unix(NoContext, 1_800_000_000, nanos));
+        let moment = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+        let first = first_id_at(moment + time::Duration::milliseconds(7));
+        let (before, since) = (at(6_000_000), at(7_000_000));
+        assert!(before < first && first < since);
+        assert!(before.to_string() < first.to_string() && first.to_string() < since.to_string());
     }
 
     #[test]

@@ -4,6 +4,8 @@ use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
+use crate::store::{columns::Columns, unsigned};
+
 /// A message, without its body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MessageRow {
@@ -28,6 +30,23 @@ pub struct MessageRow {
     pub body_bytes: u64,
 }
 
+impl MessageRow {
+    pub(in crate::store) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        let key: Option<Vec<u8>> = row.read("key")?;
+        Ok(Self {
+            id: row.id("id")?,
+            received_at: row.at("received_at")?,
+            source: row.read("source")?,
+            origin: row.read("origin")?,
+            status: row.read("status")?,
+            reason: row.read("reason")?,
+            webhook_id: row.read("webhook_id")?,
+            key: key.map(|key| String::from_utf8_lossy(&key).into_owned()),
+            body_bytes: unsigned(row.read("body_bytes")?),
+        })
+    }
+}
+
 /// What an event is about. Slugs are there where the names were learnt.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Subject {
@@ -43,6 +62,18 @@ pub struct Subject {
     pub list_id: Option<String>,
     /// The list entry's id.
     pub entry_id: Option<String>,
+}
+
+impl Subject {
+    pub(in crate::store) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            object_id: row.read("object_id")?,
+            record_id: row.read("record_id")?,
+            list_id: row.read("list_id")?,
+            entry_id: row.read("entry_id")?,
+            ..Self::default()
+        })
+    }
 }
 
 /// An event.
@@ -71,6 +102,23 @@ pub struct EventRow {
     pub actor_id: Option<String>,
     /// The workspace.
     pub workspace_id: Option<String>,
+}
+
+impl EventRow {
+    pub(in crate::store) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.id("id")?,
+            message_id: row.id("message_id")?,
+            received_at: row.at("received_at")?,
+            source: row.read("source")?,
+            event_type: row.read("type")?,
+            subject: Subject::of_row(row)?,
+            attribute_id: row.read("attribute_id")?,
+            actor_type: row.read("actor_type")?,
+            actor_id: row.read("actor_id")?,
+            workspace_id: row.read("workspace_id")?,
+        })
+    }
 }
 
 /// A delivery, with what its event is about and how the last try went.
@@ -125,6 +173,36 @@ pub struct DeliveryRow {
     pub replayed_by: Option<Uuid>,
 }
 
+impl DeliveryRow {
+    pub(in crate::store) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        let state: String = row.read("state")?;
+        let due_at = row.at("due_at")?;
+        Ok(Self {
+            id: row.id("id")?,
+            event_id: row.id("event_id")?,
+            received_at: row.maybe_at("received_at")?,
+            source: row.read("source")?,
+            event_type: row.read("type")?,
+            subject: Subject::of_row(row)?,
+            route: row.read("route")?,
+            action: row.read("action")?,
+            held: row.read("held")?,
+            is_leased: row.read("is_leased")?,
+            tries: unsigned(row.read("tries")?),
+            due_at: (state == "open").then_some(due_at),
+            state,
+            ended_at: row.maybe_at("ended_at")?,
+            reason: row.read("reason")?,
+            last_error: row.read("last_error")?,
+            last_status: row.read("last_status")?,
+            idempotency_key: row.id("idempotency_key")?,
+            merged_into: row.maybe_id("merged_into")?,
+            replay_of: row.maybe_id("replay_of")?,
+            replayed_by: row.maybe_id("replayed_by")?,
+        })
+    }
+}
+
 /// A recorded try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttemptRow {
@@ -146,6 +224,23 @@ pub struct AttemptRow {
     pub error: Option<String>,
     /// The start of a failed answer; known secrets masked.
     pub answer: Option<String>,
+}
+
+impl AttemptRow {
+    pub(in crate::store) fn of_row(row: &impl Columns) -> Result<Self, sqlx::Error> {
+        let answer: Option<Vec<u8>> = row.read("answer")?;
+        let took: Option<i64> = row.read("duration_us")?;
+        Ok(Self {
+            delivery_id: row.id("delivery_id")?,
+            number: unsigned(row.read("number")?),
+            started_at: row.maybe_at("started_at")?,
+            duration_us: took.map(unsigned),
+            result: row.read("result")?,
+            status: row.read("status")?,
+            error: row.read("error")?,
+            answer: answer.map(|answer| String::from_utf8_lossy(&answer).into_owned()),
+        })
+    }
 }
 
 /// A time as it is shown: RFC 3339, UTC, milliseconds.
@@ -170,93 +265,3 @@ pub(crate) fn some_time<S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     moment.map(text_of).serialize(out)
 }
-
-/// How an engine's rows are read: the same columns under the same names, in its own types, which
-/// `id`, `maybe_id`, `at` and `maybe_at` of the place where this stands know.
-macro_rules! row_readers {
-    ($row:ty) => {
-        fn message_row(row: &$row) -> Result<$crate::store::MessageRow, sqlx::Error> {
-            let key: Option<Vec<u8>> = row.try_get("key")?;
-            Ok($crate::store::MessageRow {
-                id: id(row, "id")?,
-                received_at: at(row, "received_at")?,
-                source: row.try_get("source")?,
-                origin: row.try_get("origin")?,
-                status: row.try_get("status")?,
-                reason: row.try_get("reason")?,
-                webhook_id: row.try_get("webhook_id")?,
-                key: key.map(|key| String::from_utf8_lossy(&key).into_owned()),
-                body_bytes: $crate::store::unsigned(row.try_get("body_bytes")?),
-            })
-        }
-
-        fn subject(row: &$row) -> Result<$crate::store::Subject, sqlx::Error> {
-            Ok($crate::store::Subject {
-                object_id: row.try_get("object_id")?,
-                record_id: row.try_get("record_id")?,
-                list_id: row.try_get("list_id")?,
-                entry_id: row.try_get("entry_id")?,
-                ..$crate::store::Subject::default()
-            })
-        }
-
-        fn event_row(row: &$row) -> Result<$crate::store::EventRow, sqlx::Error> {
-            Ok($crate::store::EventRow {
-                id: id(row, "id")?,
-                message_id: id(row, "message_id")?,
-                received_at: at(row, "received_at")?,
-                source: row.try_get("source")?,
-                event_type: row.try_get("type")?,
-                subject: subject(row)?,
-                attribute_id: row.try_get("attribute_id")?,
-                actor_type: row.try_get("actor_type")?,
-                actor_id: row.try_get("actor_id")?,
-                workspace_id: row.try_get("workspace_id")?,
-            })
-        }
-
-        fn delivery_row(row: &$row) -> Result<$crate::store::DeliveryRow, sqlx::Error> {
-            let state: String = row.try_get("state")?;
-            let due_at = at(row, "due_at")?;
-            Ok($crate::store::DeliveryRow {
-                id: id(row, "id")?,
-                event_id: id(row, "event_id")?,
-                received_at: maybe_at(row, "received_at")?,
-                source: row.try_get("source")?,
-                event_type: row.try_get("type")?,
-                subject: subject(row)?,
-                route: row.try_get("route")?,
-                action: row.try_get("action")?,
-                held: row.try_get("held")?,
-                is_leased: row.try_get("is_leased")?,
-                tries: $crate::store::unsigned(row.try_get("tries")?),
-                due_at: (state == "open").then_some(due_at),
-                state,
-                ended_at: maybe_at(row, "ended_at")?,
-                reason: row.try_get("reason")?,
-                last_error: row.try_get("last_error")?,
-                last_status: row.try_get("last_status")?,
-                idempotency_key: id(row, "idempotency_key")?,
-                merged_into: maybe_id(row, "merged_into")?,
-                replay_of: maybe_id(row, "replay_of")?,
-                replayed_by: maybe_id(row, "replayed_by")?,
-            })
-        }
-
-        fn attempt_row(row: &$row) -> Result<$crate::store::AttemptRow, sqlx::Error> {
-            let answer: Option<Vec<u8>> = row.try_get("answer")?;
-            let took: Option<i64> = row.try_get("duration_us")?;
-            Ok($crate::store::AttemptRow {
-                delivery_id: id(row, "delivery_id")?,
-                number: $crate::store::unsigned(row.try_get("number")?),
-                started_at: maybe_at(row, "started_at")?,
-                duration_us: took.map($crate::store::unsigned),
-                result: row.try_get("result")?,
-                status: row.try_get("status")?,
-                error: row.try_get("error")?,
-                answer: answer.map(|answer| String::from_utf8_lossy(&answer).into_owned()),
-            })
-        }
-    };
-}
-pub(in crate::store) use row_readers;

@@ -73,9 +73,7 @@ impl Lane {
         mode: ReplayMode,
         act: &Act,
     ) -> Result<Vec<Replayed>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| replay(db, ids, mode, act).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| replay(db, ids, mode, act).await).await
     }
 
     pub(in crate::store) async fn discard(
@@ -84,22 +82,15 @@ impl Lane {
         reason: &str,
         act: &Act,
     ) -> Result<u64, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| discard(db, ids, reason, act).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| discard(db, ids, reason, act).await).await
     }
 
     pub(in crate::store) async fn message(
         &mut self,
         id: Uuid,
     ) -> Result<Option<StoredMessage>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open
-            .bounded(async |db| {
-                sqlx::query(MESSAGE).bind(id).try_map(|row| message(&row)).fetch_optional(db).await
-            })
-            .await;
-        self.connection.settle(open, result)
+        let asked = sqlx::query(MESSAGE).bind(id).try_map(|row| message(&row));
+        self.connection.run(async |db| asked.fetch_optional(db).await).await
     }
 
     pub(in crate::store) async fn release(
@@ -107,10 +98,7 @@ impl Lane {
         message: &NewMessage,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let mut open = self.connection.open().await?;
-        let process = self.process;
-        let result = open.bounded(async |db| release(db, process, message, act).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| release(db, self.process, message, act).await).await
     }
 
     pub(in crate::store) async fn note_act(
@@ -118,9 +106,7 @@ impl Lane {
         act: &Act,
         changed: u64,
     ) -> Result<(), StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| note(db, act, changed).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| note(db, act, changed).await).await
     }
 }
 

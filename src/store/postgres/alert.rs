@@ -14,35 +14,25 @@ impl Lane {
         &mut self,
         notes: &Notes,
     ) -> Result<(), StoreError> {
-        let mut open = self.connection.open().await?;
-        let process = self.process;
-        let result = open.bounded(async |db| note(db, process, notes).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| note(db, self.process, notes).await).await
     }
 
     pub(in crate::store) async fn findings(
         &mut self,
         actions: &[&str],
     ) -> Result<Findings, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| findings(db, actions).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| findings(db, actions).await).await
     }
 
     pub(in crate::store) async fn write_judgement(
         &mut self,
         judgement: &Judgement,
     ) -> Result<bool, StoreError> {
-        let mut open = self.connection.open().await?;
-        let process = self.process;
-        let result = open.bounded(async |db| telling::write(db, process, judgement).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| telling::write(db, self.process, judgement).await).await
     }
 
     pub(in crate::store) async fn alerts(&mut self) -> Result<Vec<AlertRow>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(alerts).await;
-        self.connection.settle(open, result)
+        self.connection.run(alerts).await
     }
 }
 
@@ -203,18 +193,7 @@ async fn unsent(db: &mut PgConnection) -> Result<Vec<Unsent>, sqlx::Error> {
                coalesce(d.tries, 0)::int8 AS tries, d.reason, d.replayed_by
         FROM tellings t LEFT JOIN deliveries d ON d.id = t.delivery_id",
     )
-    .try_map(|row: PgRow| {
-        Ok(Unsent {
-            delivery: row.try_get("delivery_id")?,
-            action: row.try_get("action")?,
-            state: row.try_get("state")?,
-            tries: row.try_get("tries")?,
-            reason: row.try_get("reason")?,
-            replayed_by: row.try_get("replayed_by")?,
-            made_at: row.try_get("made_at")?,
-            counted: row.try_get("counted")?,
-        })
-    })
+    .try_map(|row| Unsent::of_row(&row))
     .fetch_all(db)
     .await
 }
@@ -222,22 +201,11 @@ async fn unsent(db: &mut PgConnection) -> Result<Vec<Unsent>, sqlx::Error> {
 async fn alerts(db: &mut PgConnection) -> Result<Vec<AlertRow>, sqlx::Error> {
     sqlx::query(
         "-- store::postgres::alerts
-        SELECT * FROM alerts ORDER BY ended_at IS NOT NULL, since DESC, what, about",
+        SELECT what, about, since, seen_at, count, detail, told_at, ended_at, end_told_at,
+               again::int8 AS again
+        FROM alerts ORDER BY ended_at IS NOT NULL, since DESC, what, about",
     )
-    .try_map(|row: PgRow| {
-        Ok(AlertRow {
-            what: row.try_get("what")?,
-            about: row.try_get("about")?,
-            since: row.try_get("since")?,
-            seen_at: row.try_get("seen_at")?,
-            count: row.try_get("count")?,
-            detail: row.try_get("detail")?,
-            told_at: row.try_get("told_at")?,
-            ended_at: row.try_get("ended_at")?,
-            end_told_at: row.try_get("end_told_at")?,
-            again: row.try_get::<i32, _>("again")?.into(),
-        })
-    })
+    .try_map(|row| AlertRow::of_row(&row))
     .fetch_all(db)
     .await
 }

@@ -49,28 +49,6 @@ pub(super) struct Connection {
     pause: Duration,
 }
 
-/// The connection while a call uses it.
-#[derive(Debug)]
-pub(super) struct Open {
-    db: PgConnection,
-    deadline: Duration,
-}
-
-impl Open {
-    /// Runs one call under the lane's deadline.
-    pub(super) async fn bounded<T>(
-        &mut self,
-        call: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, sqlx::Error> {
-        timeout(self.deadline, call(&mut self.db)).await.unwrap_or_else(|_| {
-            Err(sqlx::Error::Io(std::io::Error::new(
-                std::io::ErrorKind::TimedOut,
-                "no answer from the database in time",
-            )))
-        })
-    }
-}
-
 impl Connection {
     pub(super) fn new(options: PgConnectOptions, kind: LaneKind, deadline: Duration) -> Self {
         let name = format!("attio-relay {}", kind.as_str());
@@ -99,16 +77,36 @@ impl Connection {
         Self { options, deadline, idle: None, pause: Duration::ZERO }
     }
 
+    /// Runs one call under the lane's deadline, and says what is known then. The connection is kept
+    /// when it is beyond doubt, dropped otherwise.
+    pub(super) async fn run<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, StoreError> {
+        let mut db = self.take_or_open().await?;
+        let result = timeout(self.deadline, call(&mut db)).await.unwrap_or_else(|_| {
+            Err(sqlx::Error::Io(std::io::Error::new(
+                std::io::ErrorKind::TimedOut,
+                "no answer from the database in time",
+            )))
+        });
+        let result = result.map_err(classify);
+        if let Ok(_) | Err(StoreError::Refused(_) | StoreError::Contended(_)) = &result {
+            self.idle = Some(db);
+        }
+        result
+    }
+
     /// The connection, made anew where needed. After a failure the next try waits a little.
-    pub(super) async fn open(&mut self) -> Result<Open, StoreError> {
+    async fn take_or_open(&mut self) -> Result<PgConnection, StoreError> {
         if let Some(db) = self.idle.take() {
-            return Ok(Open { db, deadline: self.deadline });
+            return Ok(db);
         }
         tokio::time::sleep(self.pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
         match timeout(CONNECT_TIMEOUT, self.options.connect()).await {
             Ok(Ok(db)) => {
                 self.pause = Duration::ZERO;
-                Ok(Open { db, deadline: self.deadline })
+                Ok(db)
             }
             Ok(Err(error)) => {
                 self.wait_longer();
@@ -123,27 +121,6 @@ impl Connection {
 
     fn wait_longer(&mut self) {
         self.pause = (self.pause * 2).clamp(Duration::from_millis(50), LONGEST_PAUSE);
-    }
-
-    /// Keeps the connection when it is beyond doubt, drops it otherwise, and says what is known.
-    pub(super) fn settle<T>(
-        &mut self,
-        open: Open,
-        result: Result<T, sqlx::Error>,
-    ) -> Result<T, StoreError> {
-        match result {
-            Ok(value) => {
-                self.idle = Some(open.db);
-                Ok(value)
-            }
-            Err(error) => {
-                let error = classify(error);
-                if matches!(error, StoreError::Refused(_) | StoreError::Contended(_)) {
-                    self.idle = Some(open.db);
-                }
-                Err(error)
-            }
-        }
     }
 }
 

@@ -22,18 +22,14 @@ impl Lane {
         &mut self,
         events: &[Uuid],
     ) -> Result<Vec<Snapshot>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| snapshots(db, events).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| snapshots(db, events).await).await
     }
 
     pub(in crate::store) async fn keep_snapshots(
         &mut self,
         snapshots: &[Snapshot],
     ) -> Result<Vec<Snapshot>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| keep_snapshots(db, snapshots).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| keep_snapshots(db, snapshots).await).await
     }
 
     pub(in crate::store) async fn catalog(
@@ -41,27 +37,21 @@ impl Lane {
         workspace: Option<&str>,
         newer_than: Option<OffsetDateTime>,
     ) -> Result<Option<StoredCatalog>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| catalog(db, workspace, newer_than).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| catalog(db, workspace, newer_than).await).await
     }
 
     pub(in crate::store) async fn keep_catalog(
         &mut self,
         catalog: &StoredCatalog,
     ) -> Result<bool, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| keep_catalog(db, catalog).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| keep_catalog(db, catalog).await).await
     }
 
     pub(in crate::store) async fn event(
         &mut self,
         id: Uuid,
     ) -> Result<Option<StoredEvent>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| event(db, id).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| event(db, id).await).await
     }
 }
 

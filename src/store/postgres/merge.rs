@@ -113,9 +113,7 @@ impl Lane {
         key: [u8; 32],
         longest: Duration,
     ) -> Result<Merged, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| merge(db, id, lease_no, key, longest).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| merge(db, id, lease_no, key, longest).await).await
     }
 }
 

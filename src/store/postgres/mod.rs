@@ -7,8 +7,8 @@ mod act;
 mod activity;
 mod acts;
 mod alert;
+mod columns;
 mod connection;
-mod deliveries;
 mod kept;
 mod look;
 mod merge;
@@ -118,49 +118,35 @@ pub struct Lane {
 
 impl Lane {
     pub(super) async fn ping(&mut self) -> Result<(), StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| sqlx::query("SELECT 1").execute(db).await).await;
-        self.connection.settle(open, result).map(drop)
+        self.connection.run(async |db| sqlx::query("SELECT 1").execute(db).await).await.map(drop)
     }
 
     pub(super) async fn record(&mut self, batch: &[&NewMessage]) -> Result<Vec<Uuid>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let (process, careful) = (self.process, &mut self.careful);
-        let result =
-            open.bounded(async |db| record::record(db, process, batch, careful).await).await;
-        self.connection.settle(open, result)
+        self.connection
+            .run(async |db| record::record(db, self.process, batch, &mut self.careful).await)
+            .await
     }
 
     pub(super) async fn existing(
         &mut self,
         dedups: &[[u8; 32]],
     ) -> Result<Vec<Existing>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| record::existing(db, dedups).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| record::existing(db, dedups).await).await
     }
 
     pub(super) async fn claim(&mut self, wants: &[Want]) -> Result<Vec<Claimed>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| queue::claim(db, self.process, wants).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| queue::claim(db, self.process, wants).await).await
     }
 
     pub(super) async fn finish(&mut self, outcomes: &[Outcome]) -> Result<Vec<Uuid>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| queue::finish(db, outcomes).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| queue::finish(db, outcomes).await).await
     }
 
     pub(super) async fn adopt(&mut self, routes: &[&str]) -> Result<u64, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| queue::adopt(db, routes).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| queue::adopt(db, routes).await).await
     }
 
     pub(super) async fn backlog(&mut self) -> Result<Vec<Backlog>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| queue::backlog(db).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| queue::backlog(db).await).await
     }
 }

@@ -49,9 +49,7 @@ impl Lane {
         pause: &Pause,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| start(db, pause, act).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| start(db, pause, act).await).await
     }
 
     pub(in crate::store) async fn resume(
@@ -60,15 +58,11 @@ impl Lane {
         name: &str,
         act: &Act,
     ) -> Result<bool, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| end(db, kind, name, act).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| end(db, kind, name, act).await).await
     }
 
     pub(in crate::store) async fn pauses(&mut self) -> Result<Vec<StandingPause>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| standing(db).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| standing(db).await).await
     }
 
     pub(in crate::store) async fn hold(
@@ -76,22 +70,17 @@ impl Lane {
         route: &str,
         limit: usize,
     ) -> Result<u64, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open
-            .bounded(async |db| sqlx::query(HOLD).bind(route).bind(count(limit)).execute(db).await)
-            .await;
-        Ok(self.connection.settle(open, result)?.rows_affected())
+        let asked = sqlx::query(HOLD).bind(route).bind(count(limit));
+        let done = self.connection.run(async |db| asked.execute(db).await).await?;
+        Ok(done.rows_affected())
     }
 
     pub(in crate::store) async fn let_go(
         &mut self,
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open
-            .bounded(async |db| sqlx::query_scalar(LET_GO).bind(count(limit)).fetch_all(db).await)
-            .await;
-        self.connection.settle(open, result)
+        let asked = sqlx::query_scalar(LET_GO).bind(count(limit));
+        self.connection.run(async |db| asked.fetch_all(db).await).await
     }
 }
 

@@ -20,17 +20,13 @@ impl Lane {
         types: &[&str],
         limit: usize,
     ) -> Result<Vec<Heard>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| heard(db, after, types, limit).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| heard(db, after, types, limit).await).await
     }
 
     pub(in crate::store) async fn oldest_message(
         &mut self,
     ) -> Result<Option<OffsetDateTime>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(oldest_message).await;
-        self.connection.settle(open, result)
+        self.connection.run(oldest_message).await
     }
 
     pub(in crate::store) async fn begin_turn(
@@ -38,10 +34,7 @@ impl Lane {
         task: &str,
         lease: Duration,
     ) -> Result<bool, StoreError> {
-        let mut open = self.connection.open().await?;
-        let process = self.process;
-        let result = open.bounded(async |db| begin_turn(db, process, task, lease).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| begin_turn(db, self.process, task, lease).await).await
     }
 
     pub(in crate::store) async fn move_turn(
@@ -50,11 +43,9 @@ impl Lane {
         due_in: Duration,
         is_kept: bool,
     ) -> Result<bool, StoreError> {
-        let mut open = self.connection.open().await?;
-        let process = self.process;
-        let result =
-            open.bounded(async |db| move_turn(db, process, task, due_in, is_kept).await).await;
-        self.connection.settle(open, result)
+        self.connection
+            .run(async |db| move_turn(db, self.process, task, due_in, is_kept).await)
+            .await
     }
 }
 

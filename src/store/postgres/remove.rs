@@ -89,15 +89,6 @@ SELECT relname::text AS relation, n_live_tup AS rows, pg_total_relation_size(rel
 FROM pg_stat_user_tables WHERE schemaname = current_schema() AND relname = ANY ($1)";
 
 impl Lane {
-    async fn run<T>(
-        &mut self,
-        call: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(call).await;
-        self.connection.settle(open, result)
-    }
-
     pub(in crate::store) async fn old_events(
         &mut self,
         after: Uuid,
@@ -105,7 +96,7 @@ impl Lane {
         limit: usize,
     ) -> Result<Vec<Uuid>, StoreError> {
         let asked = sqlx::query_scalar(OLD_EVENTS).bind(after).bind(before).bind(count(limit));
-        self.run(async |db| asked.fetch_all(db).await).await
+        self.connection.run(async |db| asked.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn old_deliveries(
@@ -113,16 +104,21 @@ impl Lane {
         range: Range,
         events: &[Uuid],
     ) -> Result<Vec<OldDelivery>, StoreError> {
-        let asked = sqlx::query(OLD_DELIVERIES).bind(range.least).bind(range.before).bind(events);
-        self.run(async |db| asked.try_map(|row| delivery(&row)).fetch_all(db).await).await
+        let asked = sqlx::query(OLD_DELIVERIES)
+            .bind(range.least)
+            .bind(range.before)
+            .bind(events)
+            .try_map(|row| OldDelivery::of_row(&row));
+        self.connection.run(async |db| asked.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn linked_deliveries(
         &mut self,
         ids: &[Uuid],
     ) -> Result<Vec<OldDelivery>, StoreError> {
-        let asked = sqlx::query(LINKED_DELIVERIES).bind(ids);
-        self.run(async |db| asked.try_map(|row| delivery(&row)).fetch_all(db).await).await
+        let asked =
+            sqlx::query(LINKED_DELIVERIES).bind(ids).try_map(|row| OldDelivery::of_row(&row));
+        self.connection.run(async |db| asked.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn old_messages(
@@ -131,8 +127,12 @@ impl Lane {
         before: Uuid,
         limit: usize,
     ) -> Result<Vec<OldMessage>, StoreError> {
-        let asked = sqlx::query(OLD_MESSAGES).bind(after).bind(before).bind(count(limit));
-        self.run(async |db| asked.try_map(|row| message(&row)).fetch_all(db).await).await
+        let asked = sqlx::query(OLD_MESSAGES)
+            .bind(after)
+            .bind(before)
+            .bind(count(limit))
+            .try_map(|row| OldMessage::of_row(&row));
+        self.connection.run(async |db| asked.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn told_by(
@@ -142,7 +142,7 @@ impl Lane {
     ) -> Result<Vec<Uuid>, StoreError> {
         let asked =
             sqlx::query_scalar(TOLD_BY).bind(events.least).bind(events.before).bind(messages);
-        self.run(async |db| asked.fetch_all(db).await).await
+        self.connection.run(async |db| asked.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn bodies(
@@ -150,7 +150,7 @@ impl Lane {
         messages: &[Uuid],
     ) -> Result<Vec<(Uuid, Bytes)>, StoreError> {
         let asked = sqlx::query_as::<_, (Uuid, Vec<u8>)>(BODIES).bind(messages);
-        let rows = self.run(async |db| asked.fetch_all(db).await).await?;
+        let rows = self.connection.run(async |db| asked.fetch_all(db).await).await?;
         Ok(rows.into_iter().map(|(id, body)| (id, body.into())).collect())
     }
 
@@ -158,7 +158,7 @@ impl Lane {
         &mut self,
         batch: &[Removable],
     ) -> Result<Removed, StoreError> {
-        self.run(async |db| remove_events(db, batch).await).await
+        self.connection.run(async |db| remove_events(db, batch).await).await
     }
 
     pub(in crate::store) async fn remove_messages(
@@ -167,7 +167,8 @@ impl Lane {
         released: &[Uuid],
     ) -> Result<u64, StoreError> {
         let asked = sqlx::query(REMOVE_MESSAGES).bind(ids).bind(released);
-        self.run(async |db| asked.execute(db).await).await.map(|done| done.rows_affected())
+        let done = self.connection.run(async |db| asked.execute(db).await).await?;
+        Ok(done.rows_affected())
     }
 
     pub(in crate::store) async fn slim_messages(
@@ -178,7 +179,8 @@ impl Lane {
         let ids: Vec<Uuid> = batch.iter().map(|one| one.id).collect();
         let digests: Vec<&[u8]> = batch.iter().map(|one| &one.digest[..]).collect();
         let asked = sqlx::query(SLIM).bind(ids).bind(digests).bind(released);
-        self.run(async |db| asked.execute(db).await).await.map(|done| done.rows_affected())
+        let done = self.connection.run(async |db| asked.execute(db).await).await?;
+        Ok(done.rows_affected())
     }
 
     pub(in crate::store) async fn remove_acts(
@@ -187,32 +189,14 @@ impl Lane {
         limit: usize,
     ) -> Result<u64, StoreError> {
         let asked = sqlx::query(REMOVE_ACTS).bind(before).bind(count(limit));
-        self.run(async |db| asked.execute(db).await).await.map(|done| done.rows_affected())
+        let done = self.connection.run(async |db| asked.execute(db).await).await?;
+        Ok(done.rows_affected())
     }
 
     pub(in crate::store) async fn sizes(&mut self) -> Result<Vec<Size>, StoreError> {
-        let asked = sqlx::query(SIZES).bind(&SIZED[..]);
-        self.run(async |db| asked.try_map(|row| size(&row)).fetch_all(db).await).await
+        let asked = sqlx::query(SIZES).bind(&SIZED[..]).try_map(|row| size(&row));
+        self.connection.run(async |db| asked.fetch_all(db).await).await
     }
-}
-
-fn delivery(row: &PgRow) -> Result<OldDelivery, sqlx::Error> {
-    Ok(OldDelivery {
-        id: row.try_get("id")?,
-        event_id: row.try_get("event_id")?,
-        ended_at: row.try_get("ended_at")?,
-        replayed_by: row.try_get("replayed_by")?,
-        merged_into: row.try_get("merged_into")?,
-    })
-}
-
-fn message(row: &PgRow) -> Result<OldMessage, sqlx::Error> {
-    Ok(OldMessage {
-        id: row.try_get("id")?,
-        size: unsigned(row.try_get("size")?),
-        is_slim: row.try_get("is_slim")?,
-        released: row.try_get("released")?,
-    })
 }
 
 fn size(row: &PgRow) -> Result<Size, sqlx::Error> {

@@ -7,16 +7,14 @@ use sqlx::{
 };
 
 use super::Lane;
-use crate::store::{DeliveryState, Filter, Selected, StoreError, count, filter::first_id_of};
+use crate::store::{DeliveryState, Filter, Selected, StoreError, count, first_id_at};
 
 impl Lane {
     pub(in crate::store) async fn select(
         &mut self,
         filter: &Filter,
     ) -> Result<Vec<Selected>, StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| select(db, filter).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| select(db, filter).await).await
     }
 }
 
@@ -41,10 +39,10 @@ fn of_deliveries(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
         sql.push(" AND d.id = ANY (").push_bind(filter.ids.clone()).push(")");
     }
     if let Some(since) = filter.since {
-        sql.push(" AND d.id >= ").push_bind(first_id_of(since));
+        sql.push(" AND d.id >= ").push_bind(first_id_at(since));
     }
     if let Some(until) = filter.until {
-        sql.push(" AND d.id < ").push_bind(first_id_of(until));
+        sql.push(" AND d.id < ").push_bind(first_id_at(until));
     }
     if !filter.states.is_empty() {
         let words: Vec<_> =

@@ -1,14 +1,11 @@
 //! What became of deliveries, counted: see `store::tally`.
 
-use sqlx::{
-    Row,
-    postgres::{PgConnection, PgRow},
-};
+use sqlx::postgres::PgConnection;
 use time::OffsetDateTime;
 
 use super::Lane;
 use crate::store::{
-    Counted, DeadTally, Fared, OpenTally, StoreError, Tally, count, tally::Summed, unsigned,
+    DeadTally, Fared, OpenTally, StoreError, Tally, count, tally::Summed, unsigned,
 };
 
 /// In the order of their keys: two processes that add to the same rows take turns.
@@ -102,9 +99,7 @@ impl Lane {
         tallies: &[Tally],
         fared: &[Fared],
     ) -> Result<(), StoreError> {
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| add(db, tallies, fared).await).await;
-        self.connection.settle(open, result)
+        self.connection.run(async |db| add(db, tallies, fared).await).await
     }
 
     pub(in crate::store) async fn remove_tallies(
@@ -113,51 +108,50 @@ impl Lane {
         limit: usize,
     ) -> Result<u64, StoreError> {
         let asked = sqlx::query(REMOVE).bind(before).bind(count(limit));
-        let mut open = self.connection.open().await?;
-        let result = open.bounded(async |db| asked.execute(db).await).await;
-        self.connection.settle(open, result).map(|done| done.rows_affected())
+        let done = self.connection.run(async |db| asked.execute(db).await).await?;
+        Ok(done.rows_affected())
     }
 
     pub(in crate::store) async fn tallies(
         &mut self,
         since: OffsetDateTime,
     ) -> Result<Vec<Tally>, StoreError> {
-        let statement = sqlx::query(TALLIES).bind(since).try_map(|row| tally(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        let statement = sqlx::query(TALLIES).bind(since).try_map(|row| Tally::of_row(&row));
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn summed(
         &mut self,
         since: OffsetDateTime,
     ) -> Result<Vec<Summed>, StoreError> {
-        let statement = sqlx::query(SUMMED).bind(since).try_map(|row| summed(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        let statement = sqlx::query(SUMMED).bind(since).try_map(|row| Summed::of_row(&row));
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn fared(&mut self) -> Result<Vec<Fared>, StoreError> {
-        let statement = sqlx::query(FARED).try_map(|row| fared(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        let statement = sqlx::query(FARED).try_map(|row| Fared::of_row(&row));
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn open_tallies(
         &mut self,
         most: usize,
     ) -> Result<Vec<OpenTally>, StoreError> {
-        let statement = sqlx::query(OPEN).bind(count(most)).try_map(|row| open_tally(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        let statement = sqlx::query(OPEN).bind(count(most)).try_map(|row| OpenTally::of_row(&row));
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn dead_tallies(
         &mut self,
         most: usize,
     ) -> Result<Vec<DeadTally>, StoreError> {
-        let statement = sqlx::query(DEAD).bind(count(most)).try_map(|row| dead_tally(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        let statement = sqlx::query(DEAD).bind(count(most)).try_map(|row| DeadTally::of_row(&row));
+        self.connection.run(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn dead_count(&mut self) -> Result<u64, StoreError> {
         let counted = sqlx::query_scalar(DEAD_COUNT);
-        let counted: i64 = self.look(async |db| counted.fetch_one(db).await).await?;
+        let counted: i64 = self.connection.run(async |db| counted.fetch_one(db).await).await?;
         Ok(unsigned(counted))
     }
 }
@@ -191,55 +185,4 @@ pub(super) async fn discarded(
     let (routes, actions): (Vec<&str>, Vec<&str>) =
         of.iter().map(|(route, action)| (route.as_str(), action.as_str())).unzip();
     sqlx::query(DISCARDED).bind(routes).bind(actions).execute(db).await.map(drop)
-}
-
-fn tally(row: &PgRow) -> Result<Tally, sqlx::Error> {
-    Ok(Tally {
-        bucket: row.try_get("bucket")?,
-        route: row.try_get("route")?,
-        action: row.try_get("action")?,
-        result: Counted::of(row.try_get("result")?).ok_or(sqlx::Error::RowNotFound)?,
-        count: unsigned(row.try_get("count")?),
-    })
-}
-
-fn summed(row: &PgRow) -> Result<Summed, sqlx::Error> {
-    Ok(Summed {
-        route: row.try_get("route")?,
-        action: row.try_get("action")?,
-        result: Counted::of(row.try_get("result")?).ok_or(sqlx::Error::RowNotFound)?,
-        count: unsigned(row.try_get("count")?),
-    })
-}
-
-fn fared(row: &PgRow) -> Result<Fared, sqlx::Error> {
-    Ok(Fared {
-        route: row.try_get("route")?,
-        action: row.try_get("action")?,
-        last_success: row.try_get("last_success")?,
-        last_failure: row.try_get("last_failure")?,
-        last_error: row.try_get("last_error")?,
-        failing_since: row.try_get("failing_since")?,
-    })
-}
-
-fn open_tally(row: &PgRow) -> Result<OpenTally, sqlx::Error> {
-    Ok(OpenTally {
-        route: row.try_get("route")?,
-        action: row.try_get("action")?,
-        count: unsigned(row.try_get("count")?),
-        due_since: row.try_get("due_since")?,
-    })
-}
-
-fn dead_tally(row: &PgRow) -> Result<DeadTally, sqlx::Error> {
-    Ok(DeadTally {
-        action: row.try_get("action")?,
-        route: row.try_get("route")?,
-        reason: row.try_get("reason")?,
-        count: unsigned(row.try_get("count")?),
-        newest: row.try_get("newest")?,
-        oldest: row.try_get("oldest")?,
-        example: row.try_get("example")?,
-    })
 }

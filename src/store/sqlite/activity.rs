@@ -1,9 +1,7 @@
 //! What became of messages of late: see `store::activity`.
 
-use sqlx::{Row, sqlite::SqliteRow};
-
-use super::{Lane, tally::at};
-use crate::store::{SourceActivity, Span, StoreError, activity::first_id, unsigned};
+use super::Lane;
+use crate::store::{SourceActivity, Span, StoreError, first_id_at};
 
 pub(super) const RECEIVED: &str = "-- store::sqlite::activity received
 SELECT source,
@@ -19,19 +17,9 @@ impl Lane {
         span: Span,
     ) -> Result<Vec<SourceActivity>, StoreError> {
         let statement = sqlx::query(RECEIVED)
-            .bind(first_id(span.oldest).hyphenated())
-            .bind(first_id(span.counted_since).hyphenated())
-            .try_map(|row| source(&row));
+            .bind(first_id_at(span.oldest).hyphenated())
+            .bind(first_id_at(span.counted_since).hyphenated())
+            .try_map(|row| SourceActivity::of_row(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
     }
-}
-
-fn source(row: &SqliteRow) -> Result<SourceActivity, sqlx::Error> {
-    Ok(SourceActivity {
-        source: row.try_get("source")?,
-        accepted: unsigned(row.try_get("accepted")?),
-        quarantined: unsigned(row.try_get("quarantined")?),
-        last_accepted: at(row, "last_accepted")?,
-        last_quarantined: at(row, "last_quarantined")?,
-    })
 }

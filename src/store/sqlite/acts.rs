@@ -1,10 +1,9 @@
 //! Who did what: see `store::acts`.
 
-use sqlx::{Row, sqlite::SqliteRow};
-use uuid::{Uuid, fmt::Hyphenated};
+use uuid::Uuid;
 
-use super::{Lane, queue::moment};
-use crate::store::{ActRow, Page, StoreError, count, unsigned};
+use super::Lane;
+use crate::store::{ActRow, Page, StoreError, count};
 
 const ACTS: &str = "-- store::sqlite::acts
 SELECT id, at, who, what, details, changed FROM acts WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
@@ -13,18 +12,7 @@ impl Lane {
     pub(in crate::store) async fn acts(&mut self, page: &Page) -> Result<Vec<ActRow>, StoreError> {
         let before = page.before.unwrap_or(Uuid::max());
         let asked = sqlx::query(ACTS).bind(before.hyphenated()).bind(count(page.limit));
-        let asked = asked.try_map(|row| of_row(&row));
+        let asked = asked.try_map(|row| ActRow::of_row(&row));
         self.connection.read(async |db| asked.fetch_all(db).await).await
     }
-}
-
-fn of_row(row: &SqliteRow) -> Result<ActRow, sqlx::Error> {
-    Ok(ActRow {
-        id: row.try_get::<Hyphenated, _>("id")?.into(),
-        at: moment(row.try_get("at")?)?,
-        who: row.try_get("who")?,
-        what: row.try_get("what")?,
-        details: ActRow::details_of(row.try_get("details")?),
-        changed: unsigned(row.try_get("changed")?),
-    })
 }

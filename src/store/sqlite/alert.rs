@@ -4,7 +4,7 @@ use sqlx::{
     Row,
     sqlite::{SqliteConnection, SqliteRow},
 };
-use uuid::{Uuid, fmt::Hyphenated};
+use uuid::Uuid;
 
 use super::{
     Lane, pause,
@@ -220,18 +220,7 @@ async fn unsent(db: &mut SqliteConnection) -> Result<Vec<Unsent>, sqlx::Error> {
                coalesce(d.tries, 0) AS tries, d.reason, d.replayed_by
         FROM tellings t LEFT JOIN deliveries d ON d.id = t.delivery_id",
     )
-    .try_map(|row: SqliteRow| {
-        Ok(Unsent {
-            delivery: row.try_get::<Hyphenated, _>("delivery_id")?.into(),
-            action: row.try_get("action")?,
-            state: row.try_get("state")?,
-            tries: row.try_get("tries")?,
-            reason: row.try_get("reason")?,
-            replayed_by: row.try_get::<Option<Hyphenated>, _>("replayed_by")?.map(Uuid::from),
-            made_at: moment(row.try_get("made_at")?)?,
-            counted: row.try_get("counted")?,
-        })
-    })
+    .try_map(|row| Unsent::of_row(&row))
     .fetch_all(db)
     .await
 }
@@ -241,21 +230,7 @@ async fn alerts(db: &mut SqliteConnection) -> Result<Vec<AlertRow>, sqlx::Error>
         "-- store::sqlite::alerts
         SELECT * FROM alerts ORDER BY ended_at IS NOT NULL, since DESC, what, about",
     )
-    .try_map(|row: SqliteRow| {
-        let maybe = |name: &str| row.try_get::<Option<i64>, _>(name)?.map(moment).transpose();
-        Ok(AlertRow {
-            what: row.try_get("what")?,
-            about: row.try_get("about")?,
-            since: moment(row.try_get("since")?)?,
-            seen_at: moment(row.try_get("seen_at")?)?,
-            count: row.try_get("count")?,
-            detail: row.try_get("detail")?,
-            told_at: maybe("told_at")?,
-            ended_at: maybe("ended_at")?,
-            end_told_at: maybe("end_told_at")?,
-            again: row.try_get("again")?,
-        })
-    })
+    .try_map(|row| AlertRow::of_row(&row))
     .fetch_all(db)
     .await
 }

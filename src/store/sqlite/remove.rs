@@ -2,16 +2,10 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use sqlx::{
-    Row,
-    sqlite::{SqliteConnection, SqliteRow},
-};
+use sqlx::sqlite::SqliteConnection;
 use uuid::{Uuid, fmt::Hyphenated};
 
-use super::{
-    Lane,
-    queue::{json, moment},
-};
+use super::{Lane, queue::json};
 use crate::store::{
     OldDelivery, OldMessage, Range, Removable, Removed, Size, Slimmed, StoreError, count,
     remove::unchanged, unsigned,
@@ -142,7 +136,7 @@ impl Lane {
         self.connection
             .read(async |db| {
                 let asked = asked.bind(json(events)?);
-                asked.try_map(|row| delivery(&row)).fetch_all(db).await
+                asked.try_map(|row| OldDelivery::of_row(&row)).fetch_all(db).await
             })
             .await
     }
@@ -154,7 +148,7 @@ impl Lane {
         self.connection
             .read(async |db| {
                 let asked = sqlx::query(LINKED_DELIVERIES).bind(json(ids)?);
-                asked.try_map(|row| delivery(&row)).fetch_all(db).await
+                asked.try_map(|row| OldDelivery::of_row(&row)).fetch_all(db).await
             })
             .await
     }
@@ -169,7 +163,7 @@ impl Lane {
             .bind(after.hyphenated())
             .bind(before.hyphenated())
             .bind(count(limit))
-            .try_map(|row| message(&row));
+            .try_map(|row| OldMessage::of_row(&row));
         self.connection.read(async |db| asked.fetch_all(db).await).await
     }
 
@@ -257,30 +251,6 @@ impl Lane {
         };
         Ok(rows.into_iter().map(size).collect())
     }
-}
-
-fn maybe_id(row: &SqliteRow, column: &str) -> Result<Option<Uuid>, sqlx::Error> {
-    row.try_get::<Option<Hyphenated>, _>(column).map(|id| id.map(Uuid::from))
-}
-
-fn delivery(row: &SqliteRow) -> Result<OldDelivery, sqlx::Error> {
-    let id = |column| row.try_get::<Hyphenated, _>(column).map(Uuid::from);
-    Ok(OldDelivery {
-        id: id("id")?,
-        event_id: id("event_id")?,
-        ended_at: row.try_get::<Option<i64>, _>("ended_at")?.map(moment).transpose()?,
-        replayed_by: maybe_id(row, "replayed_by")?,
-        merged_into: maybe_id(row, "merged_into")?,
-    })
-}
-
-fn message(row: &SqliteRow) -> Result<OldMessage, sqlx::Error> {
-    Ok(OldMessage {
-        id: row.try_get::<Hyphenated, _>("id")?.into(),
-        size: unsigned(row.try_get("size")?),
-        is_slim: row.try_get("is_slim")?,
-        released: maybe_id(row, "released")?,
-    })
 }
 
 async fn remove_events(

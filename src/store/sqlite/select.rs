@@ -7,7 +7,7 @@ use sqlx::{
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{Lane, queue::json};
-use crate::store::{DeliveryState, Filter, Selected, StoreError, count, filter::first_id_of};
+use crate::store::{DeliveryState, Filter, Selected, StoreError, count, first_id_at};
 
 impl Lane {
     pub(in crate::store) async fn select(
@@ -41,10 +41,10 @@ fn of_deliveries(sql: &mut QueryBuilder<Sqlite>, filter: &Filter) -> Result<(), 
         sql.push("))");
     }
     if let Some(since) = filter.since {
-        sql.push(" AND d.id >= ").push_bind(first_id_of(since).hyphenated());
+        sql.push(" AND d.id >= ").push_bind(first_id_at(since).hyphenated());
     }
     if let Some(until) = filter.until {
-        sql.push(" AND d.id < ").push_bind(first_id_of(until).hyphenated());
+        sql.push(" AND d.id < ").push_bind(first_id_at(until).hyphenated());
     }
     if !filter.states.is_empty() {
         let words: Vec<_> =

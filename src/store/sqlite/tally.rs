@@ -1,13 +1,9 @@
 //! What became of deliveries, counted: see `store::tally`.
 
-use sqlx::{
-    Row,
-    sqlite::{SqliteConnection, SqliteRow},
-};
+use sqlx::sqlite::SqliteConnection;
 use time::OffsetDateTime;
-use uuid::fmt::Hyphenated;
 
-use super::{Lane, queue::moment, record::micros_since_1970};
+use super::{Lane, record::micros_since_1970};
 use crate::store::{
     Counted, DeadTally, Fared, OpenTally, StoreError, Tally, count,
     tally::{QUARTER, Summed},
@@ -124,7 +120,7 @@ impl Lane {
         since: OffsetDateTime,
     ) -> Result<Vec<Tally>, StoreError> {
         let since = micros_since_1970(since);
-        let statement = sqlx::query(TALLIES).bind(since).try_map(|row| tally(&row));
+        let statement = sqlx::query(TALLIES).bind(since).try_map(|row| Tally::of_row(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
@@ -133,12 +129,12 @@ impl Lane {
         since: OffsetDateTime,
     ) -> Result<Vec<Summed>, StoreError> {
         let statement =
-            sqlx::query(SUMMED).bind(micros_since_1970(since)).try_map(|row| summed(&row));
+            sqlx::query(SUMMED).bind(micros_since_1970(since)).try_map(|row| Summed::of_row(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn fared(&mut self) -> Result<Vec<Fared>, StoreError> {
-        let statement = sqlx::query(FARED).try_map(|row| fared(&row));
+        let statement = sqlx::query(FARED).try_map(|row| Fared::of_row(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
@@ -148,7 +144,7 @@ impl Lane {
     ) -> Result<Vec<OpenTally>, StoreError> {
         let now = micros_since_1970(OffsetDateTime::now_utc());
         let statement = sqlx::query(OPEN).bind(count(most)).bind(now);
-        let statement = statement.try_map(|row| open_tally(&row));
+        let statement = statement.try_map(|row| OpenTally::of_row(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
@@ -156,7 +152,7 @@ impl Lane {
         &mut self,
         most: usize,
     ) -> Result<Vec<DeadTally>, StoreError> {
-        let statement = sqlx::query(DEAD).bind(count(most)).try_map(|row| dead_tally(&row));
+        let statement = sqlx::query(DEAD).bind(count(most)).try_map(|row| DeadTally::of_row(&row));
         self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
@@ -201,59 +197,4 @@ pub(super) async fn discarded(
         count_in(db, bucket, (route, action, Counted::Discarded), 1).await?;
     }
     Ok(())
-}
-
-fn tally(row: &SqliteRow) -> Result<Tally, sqlx::Error> {
-    Ok(Tally {
-        bucket: moment(row.try_get("bucket")?)?,
-        route: row.try_get("route")?,
-        action: row.try_get("action")?,
-        result: Counted::of(row.try_get("result")?).ok_or(sqlx::Error::RowNotFound)?,
-        count: unsigned(row.try_get("count")?),
-    })
-}
-
-fn summed(row: &SqliteRow) -> Result<Summed, sqlx::Error> {
-    Ok(Summed {
-        route: row.try_get("route")?,
-        action: row.try_get("action")?,
-        result: Counted::of(row.try_get("result")?).ok_or(sqlx::Error::RowNotFound)?,
-        count: unsigned(row.try_get("count")?),
-    })
-}
-
-fn fared(row: &SqliteRow) -> Result<Fared, sqlx::Error> {
-    Ok(Fared {
-        route: row.try_get("route")?,
-        action: row.try_get("action")?,
-        last_success: at(row, "last_success")?,
-        last_failure: at(row, "last_failure")?,
-        last_error: row.try_get("last_error")?,
-        failing_since: at(row, "failing_since")?,
-    })
-}
-
-fn open_tally(row: &SqliteRow) -> Result<OpenTally, sqlx::Error> {
-    Ok(OpenTally {
-        route: row.try_get("route")?,
-        action: row.try_get("action")?,
-        count: unsigned(row.try_get("count")?),
-        due_since: at(row, "due_since")?,
-    })
-}
-
-fn dead_tally(row: &SqliteRow) -> Result<DeadTally, sqlx::Error> {
-    Ok(DeadTally {
-        action: row.try_get("action")?,
-        route: row.try_get("route")?,
-        reason: row.try_get("reason")?,
-        count: unsigned(row.try_get("count")?),
-        newest: moment(row.try_get("newest")?)?,
-        oldest: moment(row.try_get("oldest")?)?,
-        example: row.try_get::<Hyphenated, _>("example")?.into(),
-    })
-}
-
-pub(super) fn at(row: &SqliteRow, column: &str) -> Result<Option<OffsetDateTime>, sqlx::Error> {
-    row.try_get::<Option<i64>, _>(column)?.map(moment).transpose()
 }

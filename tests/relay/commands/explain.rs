@@ -188,6 +188,7 @@ async fn explain_shows_what_became_of_each_delivery_beside_its_route() {
     let delivery = &shown["routes"][0]["deliveries"][0];
     assert_eq!((&delivery["action"], &delivery["state"]), (&json!("log"), &json!("succeeded")));
     assert_eq!((&delivery["tries"], &delivery["reason"]), (&json!(1), &Value::Null));
+    assert!(delivery["due_at"].is_null() && delivery["ended_at"].is_string(), "{delivery}");
     let dead = "UPDATE deliveries SET state = 'dead', reason = 'it is gone'";
     database.run(dead).await.unwrap();
     let table = explain(&folder, &id).out;

@@ -8,6 +8,7 @@ use crate::support::database::TestDatabase;
 
 on_both_engines![
     a_message_leads_to_its_events_and_an_event_to_its_deliveries,
+    a_delivery_tells_how_it_stands,
     attempts_tell_what_happened_in_order,
 ];
 
@@ -29,6 +30,29 @@ async fn a_message_leads_to_its_events_and_an_event_to_its_deliveries(db: &TestD
     assert_eq!(lane.message_body(id).await.unwrap(), Some(body));
     let rows = lane.event_rows(&event_ids).await.unwrap();
     assert!(rows.iter().all(|row| row.message_id == id && row.source == "crm"));
+}
+
+async fn a_delivery_tells_how_it_stands(db: &TestDatabase) {
+    let (mut lanes, mut lane) = reader(db).await;
+    let each = vec![delivery(BILLING), delivery("slack"), ordered("log", "r")];
+    let mut ids = lanes.record_deliveries("k", each).await;
+    ids.extend(lanes.record_deliveries("l", vec![ordered("log", "r")]).await);
+    let claimed = lanes.claim(BILLING, 1).await.remove(0);
+    let dead = Verdict::Dead("it is gone".to_owned());
+    lanes.finish(&[tried(&claimed, dead, "refused")]).await;
+    lanes.claim("slack", 1).await;
+    let mut rows = lane.delivery_rows(&ids).await.unwrap();
+    rows.reverse();
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), ids, "the newest first");
+    let [billing, slack, log, held] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((billing.state.as_str(), billing.tries), ("dead", 1));
+    assert_eq!(billing.reason.as_deref(), Some("it is gone"));
+    assert!(billing.ended_at.is_some() && !billing.is_leased);
+    assert_eq!((slack.state.as_str(), slack.is_leased, slack.ended_at), ("open", true, None));
+    assert_eq!((log.action.as_str(), log.route.as_str()), ("log", "deals-to-billing"));
+    assert_eq!((log.tries, log.held.as_deref(), log.is_leased), (0, None, false));
+    assert!(log.due_at.unwrap() < slack.due_at.unwrap(), "a lease is due when it ends");
+    assert_eq!(held.held.as_deref(), Some("order"));
 }
 
 async fn attempts_tell_what_happened_in_order(db: &TestDatabase) {

@@ -3,7 +3,6 @@
 mod acting;
 mod activity;
 mod claiming;
-mod deliveries;
 mod finishing;
 mod kept;
 mod looking;

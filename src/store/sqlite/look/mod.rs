@@ -3,57 +3,23 @@
 pub(super) mod statements;
 
 use bytes::Bytes;
-use sqlx::{
-    Row,
-    sqlite::{SqliteConnection, SqliteRow},
-};
-use time::OffsetDateTime;
 use uuid::{Uuid, fmt::Hyphenated};
 
 use self::statements as sql;
-use super::{
-    Lane,
-    queue::{json, moment},
-};
+use super::{Lane, queue::json};
 use crate::store::{
-    AttemptRow, DeliveryRow, EventRow, MessageRow, MessageStatus, Origin, Range, Search, State,
-    StoreError, count,
-    look::{MOST_OPEN, Table, Way, born_with, born_with_all, row_readers, starts_with},
+    AttemptRow, DeliveryRow, EventRow, MessageRow, Range, Search, StoreError, count,
+    look::{Bound, MOST_OPEN, Table, Way, born_with, born_with_all},
 };
-
-row_readers!(SqliteRow);
-
-fn id(row: &SqliteRow, column: &str) -> Result<Uuid, sqlx::Error> {
-    row.try_get::<Hyphenated, _>(column).map(Uuid::from)
-}
-
-fn maybe_id(row: &SqliteRow, column: &str) -> Result<Option<Uuid>, sqlx::Error> {
-    Ok(row.try_get::<Option<Hyphenated>, _>(column)?.map(Uuid::from))
-}
-
-fn at(row: &SqliteRow, column: &str) -> Result<OffsetDateTime, sqlx::Error> {
-    moment(row.try_get(column)?)
-}
-
-fn maybe_at(row: &SqliteRow, column: &str) -> Result<Option<OffsetDateTime>, sqlx::Error> {
-    row.try_get::<Option<i64>, _>(column)?.map(moment).transpose()
-}
 
 fn list(ids: &[Uuid]) -> Result<String, StoreError> {
     json(ids).map_err(|error| StoreError::Refused(error.into()))
 }
 
 impl Lane {
-    async fn look<T>(
-        &mut self,
-        call: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, StoreError> {
-        self.connection.read(call).await
-    }
-
     pub(in crate::store) async fn most_open(&mut self) -> Result<i64, StoreError> {
-        self.look(async |db| sqlx::query_scalar(sql::MOST_OPEN).bind(MOST_OPEN).fetch_one(db).await)
-            .await
+        let statement = sqlx::query_scalar(sql::MOST_OPEN).bind(MOST_OPEN);
+        self.connection.read(async |db| statement.fetch_one(db).await).await
     }
 
     pub(in crate::store) async fn floor(
@@ -66,7 +32,7 @@ impl Lane {
         let statement = sqlx::query_scalar::<_, Hyphenated>(sql::floor(table, way));
         let statement =
             statement.bind(range.least.hyphenated()).bind(range.before.hyphenated()).bind(reach);
-        let floor = self.look(async |db| statement.fetch_optional(db).await).await?;
+        let floor = self.connection.read(async |db| statement.fetch_optional(db).await).await?;
         Ok(floor.map(Uuid::from))
     }
 
@@ -83,33 +49,13 @@ impl Lane {
             .bind(range.least.hyphenated())
             .bind(range.before.hyphenated())
             .bind(count(limit));
-        let statement = statement.bind(filter.source.as_deref());
-        let (exact, start) = starts_with(filter.event_type.as_deref());
-        let statement = match table {
-            Table::Messages => statement
-                .bind(filter.status.map(MessageStatus::as_str))
-                .bind(filter.error.as_deref()),
-            Table::Events | Table::Deliveries => statement
-                .bind(exact)
-                .bind(start)
-                .bind(filter.object.as_deref())
-                .bind(filter.record.as_deref())
-                .bind(filter.list.as_deref())
-                .bind(filter.entry.as_deref()),
-        };
-        let statement = match table {
-            Table::Messages | Table::Events => statement,
-            Table::Deliveries => statement
-                .bind(filter.route.as_deref())
-                .bind(filter.action.as_deref())
-                .bind(filter.state.map(|state| state.column().as_str()))
-                .bind((filter.state == Some(State::Orphaned)).then_some("orphaned"))
-                .bind(i32::from(filter.state == Some(State::Failing)))
-                .bind(filter.error.as_deref())
-                .bind(filter.is_about_events()),
-        };
-        let statement = statement.bind(filter.origin.map(Origin::as_str));
-        let found = self.look(async |db| statement.fetch_all(db).await).await?;
+        let statement =
+            filter.bound(table).into_iter().fold(statement, |statement, value| match value {
+                Bound::Text(text) => statement.bind(text),
+                Bound::Number(number) => statement.bind(number),
+                Bound::Flag(flag) => statement.bind(flag),
+            });
+        let found = self.connection.read(async |db| statement.fetch_all(db).await).await?;
         Ok(found.into_iter().map(Uuid::from).collect())
     }
 
@@ -118,16 +64,17 @@ impl Lane {
         ids: &[Uuid],
     ) -> Result<Vec<MessageRow>, StoreError> {
         let statement =
-            sqlx::query(sql::MESSAGES).bind(list(ids)?).try_map(|row| message_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+            sqlx::query(sql::MESSAGES).bind(list(ids)?).try_map(|row| MessageRow::of_row(&row));
+        self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn event_rows(
         &mut self,
         ids: &[Uuid],
     ) -> Result<Vec<EventRow>, StoreError> {
-        let statement = sqlx::query(sql::EVENTS).bind(list(ids)?).try_map(|row| event_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        let statement =
+            sqlx::query(sql::EVENTS).bind(list(ids)?).try_map(|row| EventRow::of_row(&row));
+        self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn delivery_rows(
@@ -135,16 +82,17 @@ impl Lane {
         ids: &[Uuid],
     ) -> Result<Vec<DeliveryRow>, StoreError> {
         let statement =
-            sqlx::query(sql::DELIVERIES).bind(list(ids)?).try_map(|row| delivery_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+            sqlx::query(sql::DELIVERIES).bind(list(ids)?).try_map(|row| DeliveryRow::of_row(&row));
+        self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn attempt_rows(
         &mut self,
         of: &[Uuid],
     ) -> Result<Vec<AttemptRow>, StoreError> {
-        let statement = sqlx::query(sql::ATTEMPTS).bind(list(of)?).try_map(|row| attempt_row(&row));
-        self.look(async |db| statement.fetch_all(db).await).await
+        let statement =
+            sqlx::query(sql::ATTEMPTS).bind(list(of)?).try_map(|row| AttemptRow::of_row(&row));
+        self.connection.read(async |db| statement.fetch_all(db).await).await
     }
 
     pub(in crate::store) async fn events_of(
@@ -155,7 +103,7 @@ impl Lane {
         let statement = sqlx::query_scalar::<_, Hyphenated>(sql::EVENTS_OF);
         let statement = statement.bind(message.hyphenated());
         let statement = statement.bind(range.least.hyphenated()).bind(range.before.hyphenated());
-        let found = self.look(async |db| statement.fetch_all(db).await).await?;
+        let found = self.connection.read(async |db| statement.fetch_all(db).await).await?;
         Ok(found.into_iter().map(Uuid::from).collect())
     }
 
@@ -167,7 +115,7 @@ impl Lane {
         let statement = sqlx::query_scalar::<_, Hyphenated>(sql::DELIVERIES_OF);
         let statement = statement.bind(list(events)?);
         let statement = statement.bind(range.least.hyphenated()).bind(range.before.hyphenated());
-        let found = self.look(async |db| statement.fetch_all(db).await).await?;
+        let found = self.connection.read(async |db| statement.fetch_all(db).await).await?;
         Ok(found.into_iter().map(Uuid::from).collect())
     }
 
@@ -176,7 +124,7 @@ impl Lane {
         id: Uuid,
     ) -> Result<Option<Bytes>, StoreError> {
         let statement = sqlx::query_scalar::<_, Vec<u8>>(sql::BODY).bind(id.hyphenated());
-        let body = self.look(async |db| statement.fetch_optional(db).await).await?;
+        let body = self.connection.read(async |db| statement.fetch_optional(db).await).await?;
         Ok(body.map(Bytes::from))
     }
 }
