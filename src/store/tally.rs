@@ -102,6 +102,8 @@ pub struct DeadTally {
     pub oldest: OffsetDateTime,
     /// The one with the greatest id.
     pub example: Uuid,
+    /// The one with the least id.
+    pub first: Uuid,
 }
 
 /// When the quarter of an hour began that a moment is in.

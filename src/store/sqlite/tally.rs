@@ -9,7 +9,7 @@ use uuid::fmt::Hyphenated;
 
 use super::{Lane, queue::moment, record::micros_since_1970};
 use crate::store::{
-    Counted, DeadTally, Fared, OpenTally, StoreError, Tally, count,
+    Counted, DeadTally, Fared, OpenTally, StoreError, Tally, Whose, count,
     tally::{QUARTER, Summed},
     unsigned,
 };
@@ -72,7 +72,7 @@ GROUP BY route, action ORDER BY route, action";
 
 pub(super) const DEAD: &str = "-- store::sqlite::dead_tallies
 SELECT action, route, reason, count(*) AS count, max(ended_at) AS newest,
-       min(ended_at) AS oldest, max(id) AS example
+       min(ended_at) AS oldest, max(id) AS example, min(id) AS first
 FROM (
     SELECT id, action, route, reason, ended_at FROM deliveries INDEXED BY deliveries_dead
     WHERE state = 'dead' AND replayed_by IS NULL ORDER BY id DESC LIMIT ?1
@@ -194,7 +194,7 @@ async fn stand(db: &mut SqliteConnection, fared: &Fared) -> Result<(), sqlx::Err
 pub(super) async fn discarded(
     db: &mut SqliteConnection,
     now: i64,
-    of: &[(String, String)],
+    of: &[Whose],
 ) -> Result<(), sqlx::Error> {
     let bucket = now - now.rem_euclid(QUARTER * 1_000_000);
     for (route, action) in of {
@@ -251,6 +251,7 @@ fn dead_tally(row: &SqliteRow) -> Result<DeadTally, sqlx::Error> {
         newest: moment(row.try_get("newest")?)?,
         oldest: moment(row.try_get("oldest")?)?,
         example: row.try_get::<Hyphenated, _>("example")?.into(),
+        first: row.try_get::<Hyphenated, _>("first")?.into(),
     })
 }
 
