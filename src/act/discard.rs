@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Chosen, Refusal, Which, cut, ids_of};
-use crate::store::{Act, Deed, DeliveryState, Lane, Selected, StoreError};
+use crate::store::{Act, Deed, DeliveryState, Lane, Selected, StoreError, Whose};
 
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 500;
@@ -85,7 +85,7 @@ impl Discard {
         Act::new(who, Deed::Discard, &Value::from(details))
     }
 
-    /// One step: all of these, or none. Returns how many were ended.
+    /// One step: all of these, or none. Returns whose each one was that was ended.
     ///
     /// # Errors
     /// Any [`StoreError`]; the same may be asked again.
@@ -94,7 +94,7 @@ impl Discard {
         lane: &mut Lane,
         some: &[Selected],
         act: &Act,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Vec<Whose>, StoreError> {
         let ids = ids_of(some);
         patiently!(lane.discard(&ids, &self.reason, act))
     }

@@ -24,7 +24,7 @@ pub struct Which {
     pub states: Vec<DeliveryState>,
     /// Of messages to this source.
     pub source: Option<String>,
-    /// Of events of this type.
+    /// Of events of this type; `list-entry.*` stands for all that begin so.
     pub event_type: Option<String>,
     /// About this object: its id, or its slug.
     pub object: Option<String>,
@@ -32,6 +32,10 @@ pub struct Which {
     pub record: Option<Uuid>,
     /// Whose reason, or whose attempt's error, holds this text.
     pub error: Option<String>,
+    /// Whose reason is this one, but for ids and long numbers.
+    pub alike: Option<String>,
+    /// Ended before that.
+    pub ended_until: Option<OffsetDateTime>,
 }
 
 impl Which {
@@ -63,6 +67,8 @@ impl Which {
             object,
             record: self.record.map(|record| record.to_string()),
             error: self.error.clone(),
+            alike: self.alike.clone(),
+            ended_until: self.ended_until,
             most: None,
         })
     }
@@ -73,7 +79,7 @@ impl Which {
         let time = |moment: Option<OffsetDateTime>| moment.and_then(|it| it.format(&Rfc3339).ok());
         let states: Vec<_> = self.states.iter().map(|state| state.as_str()).collect();
         let ids = (!self.ids.is_empty()).then_some(self.ids.len());
-        let said: [(&str, Option<Value>); 11] = [
+        let said: [(&str, Option<Value>); 13] = [
             ("ids", ids.map(Value::from)),
             ("since", time(self.since).map(Value::from)),
             ("until", time(self.until).map(Value::from)),
@@ -85,6 +91,8 @@ impl Which {
             ("object", self.object.clone().map(Value::from)),
             ("record", self.record.map(|record| record.to_string().into())),
             ("error", self.error.clone().map(Value::from)),
+            ("alike", self.alike.clone().map(Value::from)),
+            ("ended_until", time(self.ended_until).map(Value::from)),
         ];
         let said = said.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
         said.collect()
@@ -95,8 +103,8 @@ async fn object_id(lane: &mut Lane, slug: &str) -> Result<String, Refusal> {
     let Some(names) = lane.catalog(None).await? else {
         return Err(Refusal::Wrong("no names were learnt yet: give the object's id".to_owned()));
     };
-    match names.catalog.objects.into_iter().find(|object| object.slug == slug) {
-        Some(object) => Ok(object.id),
+    match names.catalog.object(slug) {
+        Some(object) => Ok(object.id.clone()),
         None => Err(Refusal::Wrong(format!("no object `{slug}` is known"))),
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     dispatch::Limits,
     routing,
     store::{PauseKind, Readers, Store},
+    telemetry::Metrics,
 };
 
 /// Deliveries that one request changes at the most.
@@ -30,6 +31,7 @@ pub struct Acting {
     lanes: Readers,
     routes: routing::Shared,
     limits: Arc<Limits>,
+    metrics: Arc<Metrics>,
 }
 
 /// A delivery to which nothing was done, though it was asked for.
@@ -76,8 +78,13 @@ fn left((id, why): (Uuid, String)) -> Left {
 impl Acting {
     /// Acts on a store, by the routes and actions that are configured.
     #[must_use]
-    pub fn new(store: &Store, routes: routing::Shared, limits: Arc<Limits>) -> Self {
-        Self { lanes: Readers::for_acts(store), routes, limits }
+    pub fn new(
+        store: &Store,
+        routes: routing::Shared,
+        limits: Arc<Limits>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { lanes: Readers::for_acts(store), routes, limits, metrics }
     }
 
     pub(super) async fn replay(&self, asked: &Asked, who: String) -> Result<ReplayDone, Refusal> {
@@ -127,7 +134,10 @@ impl Acting {
         let mut done = DiscardDone { meant: meant.len(), is_more, discarded: 0, left };
         let act = discard.act(who);
         for some in meant.chunks(STEP).filter(|_| !asked.dry_run) {
-            done.discarded += discard.step(&mut lane, some, &act).await?;
+            for (route, action) in discard.step(&mut lane, some, &act).await? {
+                self.metrics.deliveries.with([&route, &action, "discarded"]).increment(1);
+                done.discarded += 1;
+            }
         }
         Ok(done)
     }

@@ -14,9 +14,20 @@ use crate::{
 };
 
 /// What says which deliveries are meant.
-const WHICH: [&str; 11] = [
-    "ids", "since", "until", "route", "action", "states", "source", "type", "object", "record",
+const WHICH: [&str; 13] = [
+    "ids",
+    "since",
+    "until",
+    "route",
+    "action",
+    "states",
+    "source",
+    "type",
+    "object",
+    "record",
     "error",
+    "alike",
+    "ended_until",
 ];
 
 /// What can be said of each deed beyond that.
@@ -109,6 +120,8 @@ impl Asked {
             "object" => which.object = text(),
             "record" => which.record = Some(id()?),
             "error" => which.error = text(),
+            "alike" => which.alike = text(),
+            "ended_until" => which.ended_until = Some(ask::moment(value, now)?),
             "as_new" => self.mode.as_new = flag(name, value)?,
             "fresh" => self.mode.fresh = flag(name, value)?,
             "dry_run" => self.dry_run = flag(name, value)?,

@@ -159,7 +159,8 @@ pub async fn start_from(
     let lookout = Arc::new(Lookout::new(shown));
     let (pulse, webhooks) = lookout.fed_by();
     let access = Access::new(&config.server);
-    let acting = Acting::new(&store, routes.clone(), Arc::clone(dispatch.limits()));
+    let (limits, counted) = (Arc::clone(dispatch.limits()), Arc::clone(&metrics));
+    let acting = Acting::new(&store, routes.clone(), limits, counted);
     let (here, counted) = (standing.clone(), Arc::clone(&metrics));
     let private = admin::router(&health, here, counted, access, lookout, acting);
     let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?.with_peers();

@@ -82,6 +82,9 @@ pub struct StoredMessage {
     pub body: Bytes,
 }
 
+/// A delivery's route and action, by name.
+pub type Whose = (String, String);
+
 impl Act {
     /// An act that begins now.
     #[must_use]
@@ -190,7 +193,7 @@ impl Lane {
     }
 
     /// Ends open deliveries, and dead ones that were not replayed, as discarded. What an attempt
-    /// that runs meanwhile comes to is refused. Returns how many were ended.
+    /// that runs meanwhile comes to is refused. Returns whose each one was that was ended.
     ///
     /// # Errors
     /// Any [`StoreError`]; the same may be asked again.
@@ -199,7 +202,7 @@ impl Lane {
         ids: &[Uuid],
         reason: &str,
         act: &Act,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Vec<Whose>, StoreError> {
         match self {
             Self::Postgres(lane) => lane.discard(ids, reason, act).await,
             Self::Sqlite(lane) => lane.discard(ids, reason, act).await,

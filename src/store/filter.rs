@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Lane, StoreError, words::words};
+use super::{Lane, StoreError, alike::without_own, words::words};
 
 words! {
     /// Where a delivery stands, as its row says; [`super::State`] is finer.
@@ -40,7 +40,7 @@ pub struct Filter {
     pub action: Option<String>,
     /// Of a message to this source.
     pub source: Option<String>,
-    /// Of an event of this type.
+    /// Of an event of this type; `list-entry.*` stands for all that begin so.
     pub event_type: Option<String>,
     /// About this object, by id.
     pub object: Option<String>,
@@ -48,6 +48,10 @@ pub struct Filter {
     pub record: Option<String>,
     /// Its reason, or the error of one of its attempts, holds this text; case does not matter.
     pub error: Option<String>,
+    /// Its reason is this one, but for what is each one's own: see [`super::without_own`].
+    pub alike: Option<String>,
+    /// Ended before that.
+    pub ended_until: Option<OffsetDateTime>,
     /// As many at the most, those that arrived first.
     pub most: Option<usize>,
 }
@@ -78,6 +82,19 @@ impl DeliveryState {
             Self::Dead | Self::Discarded => true,
             Self::Open | Self::Succeeded | Self::Skipped => false,
         }
+    }
+}
+
+impl Filter {
+    /// What the database need not look beyond: how many reasons are alike, it cannot tell.
+    pub(super) fn limit(&self) -> Option<usize> {
+        self.most.filter(|_| self.alike.is_none())
+    }
+
+    /// Whether a reason is meant.
+    pub(super) fn fits(&self, reason: Option<&str>) -> bool {
+        let Some(alike) = &self.alike else { return true };
+        reason.is_some_and(|reason| without_own(reason) == without_own(alike))
     }
 }
 

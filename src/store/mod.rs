@@ -1,13 +1,14 @@
 //! What is kept, and the one narrow way to it.
 //!
 //! Both engines mean the same: `tests/relay/store` runs one conformance suite over both. Every call
-//! takes a whole batch and is one transaction. A [`Lane`] owns its connection, is used by one task
+//! takes a whole batch, and what one writes is one transaction. A [`Lane`] owns its connection, is used by one task
 //! that nobody cancels, and after any doubt starts over with a new connection.
 
 mod act;
 mod activity;
 mod acts;
 mod alert;
+mod alike;
 mod columns;
 mod desk;
 mod filter;
@@ -32,13 +33,14 @@ pub use {postgres::statements as postgres_statements, sqlite::statements as sqli
 
 pub(crate) use self::look::{some_time, time};
 pub use self::{
-    act::{Act, Deed, ReplayMode, Replayed, StoredMessage},
+    act::{Act, Deed, ReplayMode, Replayed, StoredMessage, Whose},
     activity::{Activity, RouteActivity, SourceActivity, Span},
     acts::ActRow,
     alert::{
         ALERT_TYPE, ALERTS, ALERTS_TASK, AlertRow, DeadOf, Findings, Judgement, Notes, Sight,
         StreakChange, Telling, Unsent,
     },
+    alike::{OWN, without_own},
     desk::Desk,
     filter::{DeliveryState, Filter, Selected},
     kept::{Snapshot, SnapshotKind, StoredCatalog, StoredEvent},

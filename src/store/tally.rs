@@ -149,6 +149,8 @@ pub struct DeadTally {
     pub oldest: OffsetDateTime,
     /// The one with the greatest id.
     pub example: Uuid,
+    /// The one with the least id.
+    pub first: Uuid,
 }
 
 impl DeadTally {
@@ -161,6 +163,7 @@ impl DeadTally {
             newest: row.at("newest")?,
             oldest: row.at("oldest")?,
             example: row.id("example")?,
+            first: row.id("first")?,
         })
     }
 }

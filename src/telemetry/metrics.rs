@@ -70,7 +70,7 @@ metrics! {
     events: Counter = "events_total" ["type"];
     /// Events stored that no route wanted, by type; unknown types are other.
     unrouted_events: Counter = "unrouted_events_total" ["type"];
-    /// Deliveries that ended.
+    /// Deliveries that ended; discarded ones only where the pages or the API of this process did it, not those that the command ended.
     deliveries: Counter = "deliveries_total" ["route", "action", "result"];
     /// Attempts that were made.
     attempts: Counter = "attempts_total" ["action", "result"];

@@ -84,12 +84,10 @@ impl Sent {
 
     /// The fields by the names that the API has for them.
     fn asked(&self, own: &'static [&'static str]) -> Result<Asked, Refusal> {
-        let names_error = own != asked::REPLAY;
         let renamed = |(name, value): &(String, String)| {
             let name = match &**name {
                 "id" => "ids",
                 "state" => "states",
-                "reason" if !names_error => "error",
                 name => name,
             };
             (name.to_owned(), value.clone())

@@ -65,7 +65,7 @@ impl Discard {
         let mut discarded = 0;
         let mut progress = Progress::of(meant.len() as u64, "discarded");
         let end = in_steps(&meant, None, None, &mut progress, async |some, _| {
-            discarded += asked.step(&mut lane, some, &act).await?;
+            discarded += asked.step(&mut lane, some, &act).await?.len() as u64;
             Ok(())
         });
         let end = end.await?;

@@ -30,7 +30,7 @@ pub(super) struct Which {
     /// Of messages to this source.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Of events of this type.
+    /// Of events of this type; `list-entry.*` stands for all that begin so.
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
     /// About this object: its id, or its slug.
@@ -68,6 +68,8 @@ impl Which {
             object: self.object.clone(),
             record: self.record,
             error: self.error.clone(),
+            alike: None,
+            ended_until: None,
         }
     }
 

@@ -2,10 +2,15 @@
 
 use std::{fs::File, io::Read, net::SocketAddr, path::PathBuf, time::Duration};
 
+use secrecy::{ExposeSecret, SecretString};
+
 use super::Check;
 use crate::config::{DEFAULT_ADMIN_LISTEN, document::Place, file, meant};
 
 const MIB: usize = 1024 * 1024;
+
+/// A token that is shorter is guessed too soon.
+const SHORTEST_TOKEN: usize = 16;
 
 /// Attio waits 5 s, and an answer takes time to arrive.
 const LONGEST_ACK: Duration = Duration::from_millis(3_500);
@@ -24,7 +29,7 @@ pub(super) fn server(check: &mut Check<'_, '_>, typed: &file::Server) -> meant::
         Duration::from_secs(3),
         Some((LONGEST_ACK, "3500ms, so that the answer is there before Attio gives up")),
     );
-    let token = check.optional_secret(&place.key("admin_token"), typed.admin_token.as_ref());
+    let token = admin_token(check, &place.key("admin_token"), typed);
     meant::Server {
         listen,
         admin_listen,
@@ -37,6 +42,21 @@ pub(super) fn server(check: &mut Check<'_, '_>, typed: &file::Server) -> meant::
         max_connections: typed.max_connections.map_or(8_192, |count| count.0 as usize),
         tls: typed.tls.as_ref().and_then(|typed| tls(check, &place.key("tls"), typed)),
     }
+}
+
+fn admin_token(
+    check: &mut Check<'_, '_>,
+    place: &Place,
+    typed: &file::Server,
+) -> Option<SecretString> {
+    let token = check.optional_secret(place, typed.admin_token.as_ref())?;
+    if token.expose_secret().chars().count() < SHORTEST_TOKEN {
+        let message = format!("the token has fewer than {SHORTEST_TOKEN} characters");
+        check
+            .warning(place, message)
+            .help("whoever guesses it may read and change everything: take what `openssl rand -hex 32` makes");
+    }
+    Some(token)
 }
 
 fn listeners(

@@ -29,6 +29,12 @@ fn a_route_comes_out_as_it_is_meant() {
 }
 
 #[test]
+fn no_route_has_the_name_of_the_alerts_own() {
+    let text = route("on = [\"*\"]").replace("name = \"all\"", "name = \"alerts\"");
+    one_problem(&text, "Error 4:8 `alerts` is the name of the alerts' own deliveries");
+}
+
+#[test]
 fn an_unknown_action_is_an_error_with_a_suggestion() {
     let text = route("on = [\"*\"]").replace("to = [\"log\"]", "to = [\"log\", \"lgo\"]");
     one_problem(&text, "Error 5:14 there is no action `lgo` (did you mean `log`?)");

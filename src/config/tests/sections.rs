@@ -67,6 +67,22 @@ fn limits_of_the_server_are_kept() {
 }
 
 #[test]
+fn a_token_that_is_short_is_a_warning_which_does_not_show_it() {
+    let found = wrong(&with("[server]\nadmin_token = \"env:SHORT\""));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("Warning 2:15 the token has fewer than 16 characters"),
+        "{found:?}"
+    );
+    assert!(found[0].contains("openssl rand") && !found[0].contains("short"), "{found:?}");
+    let long = right(&with("[server]\nadmin_token = \"env:ADMIN\"")).server.admin_token.unwrap();
+    assert_eq!(
+        (long.expose_secret().len(), wrong(&with("[server]\nadmin_token = \"env:A\""))),
+        (16, vec![])
+    );
+}
+
+#[test]
 fn files_of_tls_must_be_there() {
     one("[server]\ntls = { cert = \"/nowhere\", key = \"/dev/null\" }", "cannot be read");
     one("[server]\ntls = { cert = \"/dev/null\" }", "`key` is missing");

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Lane, queue, record, tally};
 use crate::store::{
-    Act, DeliveryState, NewMessage, ReplayMode, Replayed, StoreError, StoredMessage,
+    Act, DeliveryState, NewMessage, ReplayMode, Replayed, StoreError, StoredMessage, Whose,
     act::{Ended, Ending, NewReplay, count_keys, freed, replays},
 };
 
@@ -81,7 +81,7 @@ impl Lane {
         ids: &[Uuid],
         reason: &str,
         act: &Act,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Vec<Whose>, StoreError> {
         self.connection.run(async |db| discard(db, ids, reason, act).await).await
     }
 
@@ -197,10 +197,10 @@ async fn discard(
     ids: &[Uuid],
     reason: &str,
     act: &Act,
-) -> Result<u64, sqlx::Error> {
+) -> Result<Vec<Whose>, sqlx::Error> {
     let mut tx = db.begin().await?;
     sqlx::query(LOCK_KEYS).bind(ids).execute(&mut *tx).await?;
-    let ended: Vec<((String, String), Ending)> = sqlx::query(DISCARD)
+    let ended: Vec<(Whose, Ending)> = sqlx::query(DISCARD)
         .bind(ids)
         .bind(reason)
         .try_map(|row: PgRow| {
@@ -227,10 +227,9 @@ async fn discard(
         queue::forget_idle_keys(&mut tx, &keys).await?;
     }
     tally::discarded(&mut tx, &of).await?;
-    let changed = endings.len() as u64;
-    note(&mut tx, act, changed).await?;
+    note(&mut tx, act, of.len() as u64).await?;
     tx.commit().await?;
-    Ok(changed)
+    Ok(of)
 }
 
 fn message(row: &PgRow) -> Result<StoredMessage, sqlx::Error> {

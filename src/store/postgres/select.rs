@@ -1,13 +1,16 @@
 //! Which deliveries a filter means: only what is given stands in the statement, so that each
 //! question gets a plan of its own.
 
+use futures_util::TryStreamExt;
 use sqlx::{
     Postgres, QueryBuilder, Row,
     postgres::{PgConnection, PgRow},
 };
 
 use super::Lane;
-use crate::store::{DeliveryState, Filter, Selected, StoreError, count, first_id_at};
+use crate::store::{
+    DeliveryState, Filter, Selected, StoreError, count, first_id_at, look::starts_with,
+};
 
 impl Lane {
     pub(in crate::store) async fn select(
@@ -21,17 +24,26 @@ impl Lane {
 async fn select(db: &mut PgConnection, filter: &Filter) -> Result<Vec<Selected>, sqlx::Error> {
     let mut sql = QueryBuilder::new(
         "-- store::postgres::select
-        SELECT d.id, d.event_id, d.state, d.idempotency_key, d.replayed_by, d.route
+        SELECT d.id, d.event_id, d.state, d.idempotency_key, d.replayed_by, d.route,
+               d.reason
         FROM deliveries d JOIN events e ON e.id = d.event_id JOIN messages m ON m.id = e.message_id
         WHERE true",
     );
     of_deliveries(&mut sql, filter);
     of_events(&mut sql, filter);
     sql.push(" ORDER BY d.seq");
-    if let Some(most) = filter.most {
+    if let Some(most) = filter.limit() {
         sql.push(" LIMIT ").push_bind(count(most));
     }
-    sql.build().persistent(false).try_map(|row| selected(&row)).fetch_all(db).await
+    let fits = |row: PgRow| filter.fits(row.try_get("reason")?).then(|| selected(&row)).transpose();
+    let mut rows = sql.build().persistent(false).try_map(fits).fetch(db);
+    let mut meant = Vec::new();
+    while meant.len() < filter.most.unwrap_or(usize::MAX)
+        && let Some(row) = rows.try_next().await?
+    {
+        meant.extend(row);
+    }
+    Ok(meant)
 }
 
 fn of_deliveries(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
@@ -61,6 +73,9 @@ fn of_deliveries(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
     if let Some(action) = &filter.action {
         sql.push(" AND d.action = ").push_bind(action.clone());
     }
+    if let Some(until) = filter.ended_until {
+        sql.push(" AND d.ended_at < ").push_bind(until);
+    }
     if let Some(error) = &filter.error {
         sql.push(" AND (strpos(lower(d.reason), lower(").push_bind(error.clone());
         sql.push(")) > 0 OR EXISTS (SELECT FROM attempts a WHERE a.delivery_id = d.id AND strpos(lower(a.error), lower(");
@@ -71,7 +86,6 @@ fn of_deliveries(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
 fn of_events(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
     let columns = [
         (" AND m.source = ", &filter.source),
-        (" AND e.type = ", &filter.event_type),
         (" AND e.object_id = ", &filter.object),
         (" AND e.record_id = ", &filter.record),
     ];
@@ -79,6 +93,13 @@ fn of_events(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
         if let Some(value) = value {
             sql.push(column).push_bind(value.clone());
         }
+    }
+    let (exact, start) = starts_with(filter.event_type.as_deref());
+    if let Some(exact) = exact {
+        sql.push(" AND e.type = ").push_bind(exact.to_owned());
+    }
+    if let Some(start) = start {
+        sql.push(" AND starts_with(e.type, ").push_bind(start.to_owned()).push(")");
     }
 }
 

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::Lane;
 use crate::store::{
-    DeadTally, Fared, OpenTally, StoreError, Tally, count, tally::Summed, unsigned,
+    DeadTally, Fared, OpenTally, StoreError, Tally, Whose, count, tally::Summed, unsigned,
 };
 
 /// In the order of their keys: two processes that add to the same rows take turns.
@@ -68,7 +68,8 @@ GROUP BY route, action ORDER BY route, action";
 
 pub(super) const DEAD: &str = "-- store::postgres::dead_tallies
 SELECT action, route, reason, count(*) AS count, max(ended_at) AS newest,
-       min(ended_at) AS oldest, (array_agg(id ORDER BY id DESC))[1] AS example
+       min(ended_at) AS oldest, (array_agg(id ORDER BY id DESC))[1] AS example,
+       (array_agg(id ORDER BY id))[1] AS first
 FROM (
     SELECT id, action, route, reason, ended_at FROM deliveries
     WHERE state = 'dead' AND replayed_by IS NULL ORDER BY id DESC LIMIT $1
@@ -178,10 +179,7 @@ async fn add(db: &mut PgConnection, tallies: &[Tally], fared: &[Fared]) -> Resul
 }
 
 /// Counts deliveries that were discarded; of each its route and its action.
-pub(super) async fn discarded(
-    db: &mut PgConnection,
-    of: &[(String, String)],
-) -> Result<(), sqlx::Error> {
+pub(super) async fn discarded(db: &mut PgConnection, of: &[Whose]) -> Result<(), sqlx::Error> {
     let (routes, actions): (Vec<&str>, Vec<&str>) =
         of.iter().map(|(route, action)| (route.as_str(), action.as_str())).unzip();
     sqlx::query(DISCARDED).bind(routes).bind(actions).execute(db).await.map(drop)

@@ -12,7 +12,7 @@ use super::{
     record, tally,
 };
 use crate::store::{
-    Act, DeliveryState, NewMessage, ReplayMode, Replayed, StoreError, StoredMessage,
+    Act, DeliveryState, NewMessage, ReplayMode, Replayed, StoreError, StoredMessage, Whose,
     act::{Ended, Ending, NewReplay, count_keys, freed, replays},
 };
 
@@ -49,9 +49,6 @@ const MESSAGE: &str = "-- store::sqlite::message
 SELECT id, dedup, source, key, received_at, reason, body FROM messages
 WHERE id = ?1 AND body_digest IS NULL";
 
-/// The route and the action of a delivery.
-type Whose = (String, String);
-
 impl Lane {
     pub(in crate::store) async fn replay(
         &mut self,
@@ -67,7 +64,7 @@ impl Lane {
         ids: &[Uuid],
         reason: &str,
         act: &Act,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Vec<Whose>, StoreError> {
         self.connection.write(async |db, now| discard(db, now, ids, reason, act).await).await
     }
 
@@ -199,7 +196,7 @@ async fn discard(
     ids: &[Uuid],
     reason: &str,
     act: &Act,
-) -> Result<u64, sqlx::Error> {
+) -> Result<Vec<Whose>, sqlx::Error> {
     let which: Vec<(i64, Whose, Ending)> = sqlx::query(TO_DISCARD)
         .bind(json(ids)?)
         .try_map(|row: SqliteRow| {
@@ -220,9 +217,8 @@ async fn discard(
     let (counts, heads) = freed(&endings);
     outcome::free_keys(db, now, &counts, &heads).await?;
     tally::discarded(db, now, &of).await?;
-    let changed = endings.len() as u64;
-    note(db, now, act, changed).await?;
-    Ok(changed)
+    note(db, now, act, of.len() as u64).await?;
+    Ok(of)
 }
 
 fn message(row: &SqliteRow) -> Result<StoredMessage, sqlx::Error> {

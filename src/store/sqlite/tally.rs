@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{Lane, record::micros_since_1970};
 use crate::store::{
-    Counted, DeadTally, Fared, OpenTally, StoreError, Tally, count,
+    Counted, DeadTally, Fared, OpenTally, StoreError, Tally, Whose, count,
     tally::{QUARTER, Summed},
     unsigned,
 };
@@ -68,7 +68,7 @@ GROUP BY route, action ORDER BY route, action";
 
 pub(super) const DEAD: &str = "-- store::sqlite::dead_tallies
 SELECT action, route, reason, count(*) AS count, max(ended_at) AS newest,
-       min(ended_at) AS oldest, max(id) AS example
+       min(ended_at) AS oldest, max(id) AS example, min(id) AS first
 FROM (
     SELECT id, action, route, reason, ended_at FROM deliveries INDEXED BY deliveries_dead
     WHERE state = 'dead' AND replayed_by IS NULL ORDER BY id DESC LIMIT ?1
@@ -190,7 +190,7 @@ async fn stand(db: &mut SqliteConnection, fared: &Fared) -> Result<(), sqlx::Err
 pub(super) async fn discarded(
     db: &mut SqliteConnection,
     now: i64,
-    of: &[(String, String)],
+    of: &[Whose],
 ) -> Result<(), sqlx::Error> {
     let bucket = now - now.rem_euclid(QUARTER * 1_000_000);
     for (route, action) in of {

@@ -25,7 +25,7 @@ on_both_engines![
 const DEAD: [(&str, &str); 1] = [("action", "billing")];
 
 /// Asks for a deed as a program does; its answer is as it is described.
-async fn post(app: &TestApp, path: &str, body: &Value) -> (u16, Value) {
+pub(super) async fn post(app: &TestApp, path: &str, body: &Value) -> (u16, Value) {
     let answer = posted(app, path, &knowing(app), body).await;
     let value: Value = serde_json::from_str(&answer.body).unwrap();
     let all = description();
@@ -129,7 +129,11 @@ async fn what_nobody_wants_is_discarded_with_its_reason(db: &TestDatabase) {
     let (app, _sink) = with_dead_letters(db, 2).await;
     assert_eq!(post(&app, "/api/discard", &json!({"error": "404"})).await.0, 400, "no reason");
     let body = json!({"error": "404", "reason": "an old\ntest"});
+    let discarded = [("route", "all"), ("action", "billing"), ("result", "discarded")];
+    let count = async || app.metric("attio_relay_deliveries_total", &discarded).await;
+    assert_eq!(count().await, 0.0);
     assert_eq!(post(&app, "/api/discard", &body).await.1["discarded"], 2);
+    assert_eq!(count().await, 2.0);
     let reasons = db.all_texts("SELECT reason FROM deliveries").await;
     assert!(
         reasons.iter().all(|reason| reason.starts_with("an old test (was dead")),

@@ -46,7 +46,7 @@ async fn a_form_does_it_once_and_leads_back_with_a_word() {
     let (app, sink) = with_a_dead_letter(&db).await;
     let (headers, token) = visitor(&app).await;
     let fields = format!(
-        "token={token}&back=/dead-letters%3Faction%3Dbilling&action=billing&reason=404&state=dead"
+        "token={token}&back=/dead-letters%3Faction%3Dbilling&action=billing&error=404&state=dead"
     );
     let click = form(&app, "/pages/replay", &headers, &fields);
     let (one, other) = tokio::join!(click, form(&app, "/pages/replay", &headers, &fields));

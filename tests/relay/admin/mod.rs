@@ -2,6 +2,7 @@
 
 mod access;
 mod acting;
+mod asking;
 mod forms;
 
 use std::fmt::Write;

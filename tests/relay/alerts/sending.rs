@@ -115,6 +115,10 @@ async fn an_alert_that_is_refused_is_seen_makes_no_other_and_can_be_replayed(db:
     let listed = folder.run(&["alerts", "list"]);
     assert!(listed.out.contains("firing gone"), "{listed}");
     assert!(listed.out.contains("attio-relay resume action/billing"), "{listed}");
+    let json = folder.run(&["alerts", "list", "--output", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let gone = told["items"].as_array().unwrap().iter().find(|one| one["alert"] == "gone").unwrap();
+    assert_eq!((&gone["about"], &gone["state"]), (&"action/billing".into(), &"firing".into()));
     scene.app.stop().await;
 }
 

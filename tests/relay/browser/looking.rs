@@ -1,5 +1,7 @@
 //! Searching and reading; what came from outside stays text; every page in both themes.
 
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+
 use super::Desk;
 use crate::support::{
     browser::{Browser, DESK, PHONE},
@@ -91,6 +93,33 @@ async fn every_page_is_shown_in_both_themes_and_on_a_phone() {
         assert_eq!(browser.count("main h1").await, 1, "{path}");
         shown(&browser, name).await;
     }
+    desk.end(browser).await;
+}
+
+#[tokio::test]
+async fn times_are_told_in_the_readers_zone_and_exactly_where_one_points() {
+    let desk = Desk::start().await;
+    desk.app.post(&Message::event("task.created")).await.assert_accepted();
+    let browser = Browser::start().await;
+    browser.time_zone("Asia/Kathmandu").await;
+    let id = desk.db.text("SELECT id FROM events").await.unwrap();
+    desk.log_in(&browser, &format!("/events/{id}")).await;
+    let of = async |class: &str, what: &str| {
+        let asked = format!("return document.querySelector('main time.{class}').{what}");
+        browser.run(&asked).await.as_str().unwrap().to_owned()
+    };
+    let machine = of("clock", "dateTime").await;
+    let utc = OffsetDateTime::parse(&machine, &Rfc3339).unwrap();
+    let there = utc.to_offset(UtcOffset::from_hms(5, 45, 0).unwrap());
+    let minute = format!(":{:02}:{:02}", there.minute(), there.second());
+    let shown = of("clock", "textContent").await;
+    assert!(shown.contains(&minute), "{shown} is not {there}");
+    let exact = of("clock", "title").await;
+    assert!(exact.contains(&minute) && exact.contains("GMT+5:45"), "{exact}");
+    assert!(exact.ends_with(&machine), "{exact}");
+    let spoken = of("ago", "textContent").await;
+    assert!(spoken == "just now" || spoken.ends_with(" ago"), "{spoken}");
+    assert_eq!(of("ago", "title").await, exact);
     desk.end(browser).await;
 }
 

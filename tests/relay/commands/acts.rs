@@ -44,6 +44,7 @@ async fn replay_counts_asks_and_replays_once() {
     let folder = dead_letters(&db, 3).await;
     let count = "3 deliveries to replay: 3 dead, under the same idempotency key";
     assert_ok(&folder.run(&["replay", "--action", "gone", "--dry-run"]), count);
+    assert_ok(&folder.run(&["replay", "--type", "record.*", "--dry-run"]), count);
     let run = folder.run(&["replay", "--action", "gone"]);
     assert!(run.code == 1 && run.err.contains("nobody can be asked here"), "{run}");
     assert_eq!(replays(&db).await, 0);
@@ -98,8 +99,14 @@ async fn replay_by_id_needs_no_yes_and_says_what_cannot_be_replayed() {
     let db = TestDatabase::sqlite();
     let folder = dead_letters(&db, 1).await;
     let id = &dead(&db).await[0];
+    let kept = "INSERT INTO snapshots (event_id, kind, looked_up_at, value)
+        SELECT id, 'record', 1, CAST('{}' AS BLOB) FROM events";
+    db.run(kept).await.unwrap();
     let as_new = folder.run(&["replay", id, "--as-new", "--fresh"]);
     assert_ok(&as_new, "1 dead, under a new idempotency key");
+    let details = db.text("SELECT details FROM acts").await.unwrap();
+    assert_eq!(details, r#"{"as_new":true,"fresh":true,"ids":1}"#);
+    assert_eq!(db.number("SELECT count(*) FROM snapshots").await, 0, "it is looked up again");
     let again = folder.run(&["replay", id]);
     assert!(again.code == 1 && again.err.contains("was replayed already, by "), "{again}");
     let open = db.text("SELECT replayed_by FROM deliveries WHERE state = 'dead'").await.unwrap();

@@ -1,6 +1,7 @@
 //! The pages, as a browser asks for them.
 
 mod access;
+mod groups;
 mod lists;
 mod standing;
 mod stories;

@@ -242,6 +242,11 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
     }
 
+    /// Lets pages that are opened from now on be read there, such as `Asia/Kathmandu`.
+    pub async fn time_zone(&self, zone: &str) {
+        self.devtools("Emulation.setTimezoneOverride", json!({"timezoneId": zone})).await;
+    }
+
     /// Writes what is seen to `FOLDER/NAME.png`, where `RELAY_SCREENSHOTS` names a folder.
     pub async fn screenshot(&self, name: &str) {
         let Ok(folder) = std::env::var("RELAY_SCREENSHOTS") else { return };
