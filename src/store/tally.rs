@@ -81,6 +81,8 @@ pub struct OpenTally {
     pub action: String,
     /// How many.
     pub count: u64,
+    /// Of those, how many failed at least once.
+    pub failing: u64,
     /// Since when the oldest one is due; none when none is.
     pub due_since: Option<OffsetDateTime>,
 }
