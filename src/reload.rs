@@ -246,7 +246,7 @@ impl Parts {
         self.routes.replace(RouteTable::new(&config.routes));
         self.dispatch.routes_changed();
         self.door.change(&config.sources);
-        self.targets.change(&config.sources);
+        self.targets.change(config);
         self.metrics.show(config);
         self.alerts.change(config);
         Ok(())

@@ -375,7 +375,7 @@ CREATE TABLE arrivals (
 
 COMMENT ON TABLE arrivals IS 'The hours in which something was received: the rhythm that a silence is held against.';
 COMMENT ON COLUMN arrivals.source IS 'The source.';
-COMMENT ON COLUMN arrivals.hour IS 'Whole hours since 1970, UTC.';
+COMMENT ON COLUMN arrivals.hour IS 'Whole hours since 1970, UTC; 0 where nothing came yet, and last_at is since when something is waited for.';
 COMMENT ON COLUMN arrivals.last_at IS 'When the last message of that hour came, give or take a few seconds.';
 
 CREATE TABLE tellings (

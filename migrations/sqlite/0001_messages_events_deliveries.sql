@@ -214,7 +214,7 @@ CREATE TABLE streaks (
 -- The hours in which something was received: the rhythm that a silence is held against.
 CREATE TABLE arrivals (
     source      TEXT    NOT NULL, -- The source.
-    hour        INTEGER NOT NULL, -- Whole hours since 1970, UTC.
+    hour        INTEGER NOT NULL, -- Whole hours since 1970, UTC; 0 where nothing came yet, and last_at is since when something is waited for.
     last_at     INTEGER NOT NULL, -- When the last message of that hour came, give or take a few seconds.
     PRIMARY KEY (source, hour)
 ) STRICT;

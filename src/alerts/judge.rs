@@ -4,10 +4,10 @@ use std::{collections::HashSet, time::Duration};
 
 use time::{OffsetDateTime, UtcOffset};
 
-use super::{Kind, Meant, Trouble, words::span};
+use super::{Kind, Meant, Trouble, about_whom, words::span};
 use crate::{
     inventory::Review,
-    store::{Findings, PauseKind, Unsent},
+    store::{AlertRow, Findings, PauseKind, Unsent},
 };
 
 /// An alert that waits for so long has not been sent.
@@ -19,6 +19,9 @@ const VAIN_TRIES: i64 = 3;
 /// A silence over so many whole hours, in each of which something came on the same weekday of both
 /// weeks before, is none of the rhythm.
 const MISSED_HOURS: i64 = 3;
+
+/// How the detail of a silence begins that is longer than is configured.
+const BY_LIMIT: &str = "its limit is ";
 
 /// A week, in hours.
 const WEEK: i64 = 7 * 24;
@@ -88,6 +91,12 @@ fn late(findings: &Findings, meant: &Meant) -> impl Iterator<Item = Trouble> {
     )
 }
 
+/// Sources with a limit of which nothing is known yet, not even since when they are waited for.
+pub(super) fn awaited(findings: &Findings, meant: &Meant) -> Vec<String> {
+    let limits = meant.alerts.quiet.iter().map(|(source, _)| source.to_string());
+    limits.filter(|name| !findings.arrivals.iter().any(|(known, _)| known == name)).collect()
+}
+
 /// Sources that are silent for longer than is configured, or against their own rhythm.
 fn quiet(findings: &Findings, meant: &Meant) -> impl Iterator<Item = Trouble> {
     let now = findings.now;
@@ -98,9 +107,9 @@ fn quiet(findings: &Findings, meant: &Meant) -> impl Iterator<Item = Trouble> {
         let detail = match configured {
             Some((_, most)) => {
                 let most = i64::try_from(most.as_secs()).unwrap_or(i64::MAX);
-                (silence > most).then(|| format!("its limit is {}", span(most)))
+                (silence > most).then(|| format!("{BY_LIMIT}{}", span(most)))
             }
-            None => missed(findings, name, *last),
+            None => missed(findings, name, *last).or_else(|| still_missed(findings, name, *last)),
         };
         Some(Trouble::new(Kind::Quiet, format!("source/{name}"), silence, detail?))
     })
@@ -127,6 +136,22 @@ fn missed(findings: &Findings, source: &str, last: OffsetDateTime) -> Option<Str
         }
     }
     None
+}
+
+/// What was told of a silence that goes on. The hours that it was held against are forgotten some
+/// time, and it is not over for that.
+fn still_missed(findings: &Findings, source: &str, last: OffsetDateTime) -> Option<String> {
+    let of_it = |row: &&AlertRow| {
+        row.what == Kind::Quiet.as_str()
+            && about_whom(&row.about) == source
+            && row.ended_at.is_none()
+    };
+    let row = findings.alerts.iter().find(of_it)?;
+    // Counted are the seconds from the last message to the last judgement. When the alert began is
+    // no measure: what came just before may be noted only after.
+    let goes_on = last <= row.seen_at - Duration::from_secs(row.count.unsigned_abs());
+    // One by a limit that is configured no longer is over.
+    (goes_on && !row.detail.starts_with(BY_LIMIT)).then(|| row.detail.clone())
 }
 
 fn reviews(findings: &Findings, meant: &Meant) -> impl Iterator<Item = Trouble> {

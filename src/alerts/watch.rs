@@ -197,7 +197,8 @@ fn judged(findings: &Findings, meant: &Meant) -> (Judgement, Vec<AlertRow>) {
     rows.extend(changed);
     let tellings = tell(&mut rows, findings.now, &meant.alerts);
     let alerts = rows.iter().filter(|row| !findings.alerts.contains(row)).cloned().collect();
-    (Judgement { alerts, tellings, ..Judgement::default() }, rows)
+    let awaited = judge::awaited(findings, meant);
+    (Judgement { alerts, tellings, awaited, ..Judgement::default() }, rows)
 }
 
 /// What became of the deliveries of alerts: notes what is done with, and returns what is to be

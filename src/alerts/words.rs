@@ -35,7 +35,7 @@ pub fn title(kind: Kind, about: &str, count: i64) -> String {
         }
         Kind::WebhookDegraded => format!("source `{who}`: Attio says that its webhook is degraded"),
         Kind::WebhookInactive => {
-            format!("source `{who}`: its webhook is inactive, and Attio sends nothing any more")
+            format!("source `{who}`: its webhook is inactive or gone, and Attio sends nothing")
         }
         Kind::Reconciled => {
             let events = each("event that", "events that");

@@ -2,7 +2,7 @@
 //! within days, and nobody but Attio can tell.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -18,7 +18,7 @@ use super::{
     subscription::{Status, Target, Webhook},
 };
 use crate::{
-    config::{Config, Source},
+    config::Config,
     name::SourceName,
     sights::{Kind, Sights},
     telemetry::{Metrics, unix_seconds},
@@ -33,32 +33,47 @@ const LOOK: Duration = Duration::from_mins(1);
 /// Every value of the label `status`.
 const STATUSES: [&str; 5] = ["active", "degraded", "inactive", "missing", "unknown"];
 
+/// What is said of a source that should have a webhook and has none.
+const MISSING: &str = "no webhook posts to this source";
+
 /// Says which sources' webhooks are looked at.
 #[derive(Debug)]
 pub struct Targets {
     public_url: Option<Url>,
-    told: latest::Sender<Vec<Target>>,
+    told: latest::Sender<Looked>,
 }
 
 /// The sources whose webhooks are looked at, as they are now.
 #[derive(Debug)]
-pub struct Watched(latest::Receiver<Vec<Target>>);
+pub struct Watched(latest::Receiver<Looked>);
+
+/// What is looked at.
+#[derive(Debug, Clone, Default)]
+struct Looked {
+    targets: Vec<Target>,
+    /// The source that `webhooks plan` plans for, where there are routes that need something. Others
+    /// may be fed by another workspace, whose webhooks nobody here sees.
+    planned: Option<SourceName>,
+}
 
 impl Targets {
     /// Those of the configuration; none without `public_url`.
     #[must_use]
     pub fn new(config: &Config) -> (Self, Watched) {
-        let (told, watched) = latest::channel(Vec::new());
+        let (told, watched) = latest::channel(Looked::default());
         let targets = Self { public_url: config.server.public_url.clone(), told };
-        targets.change(&config.sources);
+        targets.change(config);
         (targets, Watched(watched))
     }
 
     /// Other sources are configured: they are looked at, at once.
-    pub fn change(&self, sources: &[Source]) {
-        if let Some(url) = &self.public_url {
-            self.told.send_replace(sources.iter().map(|one| Target::new(url, one)).collect());
-        }
+    pub fn change(&self, config: &Config) {
+        let Some(url) = &self.public_url else { return };
+        let first = config.sources.first().filter(|_| !config.routes.is_empty());
+        self.told.send_replace(Looked {
+            targets: config.sources.iter().map(|one| Target::new(url, one)).collect(),
+            planned: first.map(|source| source.name.clone()),
+        });
     }
 }
 
@@ -122,17 +137,23 @@ pub async fn watch(
     (metrics, sights, seen): (Arc<Metrics>, Arc<Sights>, Seen),
     stop: CancellationToken,
 ) {
-    let mut known = HashMap::new();
+    let (mut known, mut had) = (HashMap::new(), HashSet::new());
     while !stop.is_cancelled() {
         let look = client.webhooks(Instant::now() + LOOK);
         match stop.run_until_cancelled(look).await {
             Some(Ok(webhooks)) => {
                 let webhooks: Vec<Webhook> = webhooks.into_iter().map(Webhook::from).collect();
-                let targets = watched.0.borrow_and_update().clone();
-                forget(&targets, &metrics, &mut known);
+                let Looked { targets, planned } = watched.0.borrow_and_update().clone();
+                forget(&targets, &metrics, &sights, &mut known);
+                had.retain(|source| known.contains_key(source));
                 for target in &targets {
                     let standing = standing(target, &webhooks);
-                    tell(target, standing, &sights);
+                    if standing.is_some() {
+                        had.insert(target.source.clone());
+                    }
+                    let should_be =
+                        planned.as_ref() == Some(&target.source) || had.contains(&target.source);
+                    tell(&target.source, standing, should_be, &sights);
                     show(target, standing, &metrics, &mut known);
                 }
                 seen.saw(webhooks, &targets);
@@ -152,10 +173,18 @@ pub async fn watch(
     }
 }
 
-/// Shows nothing any more of sources that are not configured any more.
-fn forget(targets: &[Target], metrics: &Metrics, known: &mut HashMap<SourceName, Option<Status>>) {
+/// Shows and tells nothing any more of sources that are not configured any more.
+fn forget(
+    targets: &[Target],
+    metrics: &Metrics,
+    sights: &Sights,
+    known: &mut HashMap<SourceName, Option<Status>>,
+) {
     known.retain(|source, _| {
         let is_there = targets.iter().any(|target| target.source == *source);
+        if !is_there {
+            tell(source, None, false, sights);
+        }
         for status in STATUSES.iter().filter(|_| !is_there) {
             metrics.webhook_status.with([source.as_str(), *status]).set(0.0);
         }
@@ -168,12 +197,18 @@ fn standing(target: &Target, webhooks: &[Webhook]) -> Option<Status> {
     target.webhooks(webhooks).into_iter().map(|(_, webhook)| webhook.status).max()
 }
 
-/// What somebody has to be told of.
-fn tell(target: &Target, standing: Option<Status>, sights: &Sights) {
-    let about = format!("source/{}", target.source);
-    let stands = |status| (standing == Some(status)).then(String::new);
-    sights.stands(Kind::WebhookDegraded, &about, stands(Status::Degraded));
-    sights.stands(Kind::WebhookInactive, &about, stands(Status::Inactive));
+/// What somebody has to be told of. A webhook that is not there sends as little as one that is
+/// inactive: deleting it ends no trouble.
+fn tell(source: &SourceName, standing: Option<Status>, should_be: bool, sights: &Sights) {
+    let about = format!("source/{source}");
+    let (degraded, inactive) = match standing {
+        Some(Status::Degraded) => (Some(String::new()), None),
+        Some(Status::Inactive) => (None, Some(String::new())),
+        None if should_be => (None, Some(MISSING.to_owned())),
+        Some(Status::Active | Status::Unknown) | None => (None, None),
+    };
+    sights.stands(Kind::WebhookDegraded, &about, degraded);
+    sights.stands(Kind::WebhookInactive, &about, inactive);
 }
 
 /// Sets the gauges, and tells of what changed since the last look.

@@ -25,7 +25,8 @@ pub struct Fares {
     pub last_failure: Option<OffsetDateTime>,
     /// What went wrong then.
     pub last_error: Option<String>,
-    /// Since when all attempts fail; none when the last one did not.
+    /// Since when all attempts fail; none when the last one did not, and when nothing is left of
+    /// what failed: it was discarded, say.
     #[serde(serialize_with = "some_time")]
     pub failing_since: Option<OffsetDateTime>,
     /// Deliveries that have not ended.
@@ -72,7 +73,11 @@ impl Fares {
         let failed = fared.iter().filter(|one| one.last_failure.is_some());
         let failed = failed.max_by_key(|one| one.last_failure);
         let last_failure = failed.and_then(|one| one.last_failure);
-        let since = fared.iter().filter_map(|one| one.failing_since);
+        let is_left =
+            |one: &&&Fared| one.failing_since.is_some() && kept.is_left(&one.route, &one.action);
+        let left: Vec<_> = fared.iter().filter(is_left).collect();
+        let left_failure = left.iter().filter_map(|one| one.last_failure).max();
+        let since = left.iter().filter_map(|one| one.failing_since);
         let since = since.filter(|since| Some(*since) > last_success).min();
         let due_since = open.iter().filter_map(|one| one.due_since).min();
         Self {
@@ -81,8 +86,8 @@ impl Fares {
             last_success,
             last_failure,
             last_error: failed.and_then(|one| one.last_error.clone()),
-            failing_since: (last_failure > last_success)
-                .then_some(since.or(last_failure))
+            failing_since: (left_failure > last_success)
+                .then_some(since.or(left_failure))
                 .flatten(),
             open: open.iter().map(|one| one.count).sum(),
             open_is_at_least: kept.is_cut(),
@@ -145,6 +150,7 @@ impl Day {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::OpenTally;
 
     fn at(seconds: i64) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(1_800_000_000 + seconds).unwrap()
@@ -181,13 +187,26 @@ mod tests {
             last_error: failing.map(|(_, last)| format!("error {last}")),
             failing_since: failing.map(|(since, _)| at(since)),
         };
-        let of = |fared: Vec<Fared>| {
-            Fares::new(&Kept { fared, ..Kept::default() }, |_, _| true, at(100))
+        let open = |route: &str| OpenTally {
+            route: route.to_owned(),
+            action: "a".to_owned(),
+            count: 2,
+            failing: 1,
+            due_since: None,
         };
-        let both = of(vec![fared("r", None, Some((1, 9))), fared("s", Some(4), Some((5, 8)))]);
-        assert_eq!((both.failing_since, both.last_failure), (Some(at(5)), Some(at(9))));
-        assert_eq!(both.last_error.as_deref(), Some("error 9"));
-        let well = of(vec![fared("r", None, Some((1, 3))), fared("s", Some(4), None)]);
+        let of = |fared: Vec<Fared>, open: Vec<OpenTally>| {
+            Fares::new(&Kept { fared, open, ..Kept::default() }, |_, _| true, at(100))
+        };
+        let both = || vec![fared("r", None, Some((1, 9))), fared("s", Some(4), Some((5, 8)))];
+        let fail = of(both(), vec![open("r"), open("s")]);
+        assert_eq!((fail.failing_since, fail.last_failure), (Some(at(5)), Some(at(9))));
+        assert_eq!(fail.last_error.as_deref(), Some("error 9"));
+        let one = of(both(), vec![open("r"), OpenTally { failing: 0, ..open("s") }]);
+        assert_eq!(one.failing_since, Some(at(9)), "of the other nothing is left that failed");
+        let none = of(both(), Vec::new());
+        assert_eq!((none.failing_since, none.last_failure), (None, Some(at(9))));
+        let well =
+            of(vec![fared("r", None, Some((1, 3))), fared("s", Some(4), None)], vec![open("r")]);
         assert_eq!((well.failing_since, well.last_success), (None, Some(at(4))));
     }
 }

@@ -16,11 +16,14 @@ use crate::{
     inventory::{self, Inventory},
     reload,
     store::{
-        Backlog, Fared, MOST_COUNTED, OpenTally, PauseKind, QUARTER, StandingPause, StoreError,
-        Tally, quarter_of,
+        Backlog, DeadTally, Fared, MOST_COUNTED, OpenTally, PauseKind, QUARTER, StandingPause,
+        StoreError, Tally, quarter_of,
     },
     telemetry::{Metrics, Pulse, pulse::Beat},
 };
+
+/// Dead letters of which it is known of what route they are.
+const MOST_DEAD: usize = 1_000;
 
 /// Answers questions about how everything stands. Built by the program that serves: commands know
 /// only what is kept.
@@ -80,6 +83,8 @@ pub(super) struct Kept {
     pub(super) tallies: Vec<Tally>,
     pub(super) fared: Vec<Fared>,
     pub(super) open: Vec<OpenTally>,
+    /// The newest of them.
+    pub(super) dead: Vec<DeadTally>,
     pub(super) backlog: Vec<Backlog>,
     pub(super) pauses: Vec<StandingPause>,
 }
@@ -130,11 +135,16 @@ impl Lookout {
 
     pub(super) async fn kept(&self, now: OffsetDateTime) -> Result<Kept, StoreError> {
         let mut lane = self.parts.look.readers().reader().await?;
+        // What fails meanwhile is then seen to be left, open or dead: in this order.
+        let (fared, open) = (lane.fared().await?, lane.open_tallies(MOST_COUNTED).await?);
+        let backlog = lane.backlog().await?;
+        let has_dead = backlog.iter().any(|row| row.dead > 0);
         Ok(Kept {
             tallies: lane.tallies(begin_of_day(now)).await?,
-            fared: lane.fared().await?,
-            open: lane.open_tallies(MOST_COUNTED).await?,
-            backlog: lane.backlog().await?,
+            fared,
+            open,
+            dead: if has_dead { lane.dead_tallies(MOST_DEAD).await? } else { Vec::new() },
+            backlog,
             pauses: lane.pauses().await?,
         })
     }
@@ -149,6 +159,20 @@ pub(super) fn begin_of_day(now: OffsetDateTime) -> OffsetDateTime {
 impl Kept {
     pub(super) fn pause(&self, kind: PauseKind, name: &str) -> Option<&StandingPause> {
         self.pauses.iter().find(|one| one.pause.kind == kind && one.pause.name == name)
+    }
+
+    /// Whether something of a route to an action that failed is not done with: it is open, or dead
+    /// and neither replayed nor discarded. Where not all of that was counted, it is taken to be so.
+    pub(super) fn is_left(&self, route: &str, action: &str) -> bool {
+        let is_open =
+            |one: &OpenTally| one.failing > 0 && one.route == route && one.action == action;
+        let is_dead = |one: &DeadTally| one.route == route && one.action == action;
+        let newest: u64 = self.dead.iter().map(|one| one.count).sum();
+        let has_dead = |row: &Backlog| row.dead > 0 && row.action == action;
+        self.open.iter().any(is_open)
+            || self.dead.iter().any(is_dead)
+            || self.is_cut()
+            || (newest >= MOST_DEAD as u64 && self.backlog.iter().any(has_dead))
     }
 
     /// Whether open deliveries were not all counted.

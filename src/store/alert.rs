@@ -155,9 +155,11 @@ pub struct Findings {
     pub now: OffsetDateTime,
     /// What processes see, those that died a while ago left out.
     pub sights: Vec<Sight>,
-    /// Failures in a row of each action, and what the last one met.
+    /// Failures in a row of each action that has something open that failed or a dead letter, and
+    /// what the last one met.
     pub streaks: Vec<(String, i64, String)>,
-    /// When the last message of each source came.
+    /// When the last message of each source came; or, of one that never received any, since when
+    /// one is waited for.
     pub arrivals: Vec<(String, OffsetDateTime)>,
     /// Hours since 1970 in which something came, of sources that are silent for more than an hour.
     pub hours: Vec<(String, i64)>,
@@ -201,6 +203,8 @@ pub struct Judgement {
     pub replayed: Vec<(Uuid, Uuid)>,
     /// Deliveries whose end without success was counted.
     pub counted: Vec<Uuid>,
+    /// Sources that something is waited for from now on; those that are known are left alone.
+    pub awaited: Vec<String>,
 }
 
 impl Judgement {

@@ -117,6 +117,8 @@ pub struct OpenTally {
     pub action: String,
     /// How many.
     pub count: u64,
+    /// Of those, how many failed at least once.
+    pub failing: u64,
     /// Since when the oldest one is due; none when none is.
     pub due_since: Option<OffsetDateTime>,
 }
@@ -127,6 +129,7 @@ impl OpenTally {
             route: row.read("route")?,
             action: row.read("action")?,
             count: unsigned(row.read("count")?),
+            failing: unsigned(row.read("failing")?),
             due_since: row.maybe_at("due_since")?,
         })
     }

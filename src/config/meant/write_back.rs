@@ -9,7 +9,8 @@ use super::Name;
 pub struct AttioAction {
     /// What is written.
     pub write: AttioWrite,
-    /// Writes to one record within a minute that events of our own token may cause.
+    /// Writes of this process to one record within a minute that events of our own token may cause;
+    /// each replica counts its own.
     pub loop_limit: usize,
 }
 

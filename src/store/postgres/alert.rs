@@ -117,7 +117,17 @@ async fn findings(db: &mut PgConnection, actions: &[&str]) -> Result<Findings, s
     });
     let streaks = sqlx::query_as(
         "-- store::postgres::streaks
-        SELECT action, failures, error FROM streaks WHERE failures > 0",
+        SELECT action, failures, error FROM streaks s WHERE failures > 0 AND coalesce(
+            (SELECT true FROM deliveries d
+             WHERE d.ended_at IS NULL AND d.held IS NULL AND d.tries > 0 AND d.action = s.action
+             ORDER BY d.due_at LIMIT 1),
+            (SELECT true FROM deliveries d
+             WHERE d.state = 'dead' AND d.action = s.action AND d.replayed_by IS NULL
+             ORDER BY d.id DESC LIMIT 1),
+            (SELECT true FROM (SELECT action, tries FROM deliveries
+                               WHERE held = 'paused' ORDER BY route, seq LIMIT 1000) d
+             WHERE d.tries > 0 AND d.action = s.action LIMIT 1),
+            false)",
     );
     let arrivals = sqlx::query_as(
         "-- store::postgres::arrivals

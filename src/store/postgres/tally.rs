@@ -52,16 +52,16 @@ ORDER BY route, action";
 
 /// By the indexes of what is open, and of each no more than so many rows.
 pub(super) const OPEN: &str = "-- store::postgres::open_tallies
-SELECT route, action, count(*) AS count,
+SELECT route, action, count(*) AS count, count(*) FILTER (WHERE tries > 0) AS failing,
        min(due_at) FILTER (WHERE held IS NULL AND due_at <= now()) AS due_since
 FROM (
-    SELECT * FROM (SELECT route, action, held, due_at FROM deliveries
+    SELECT * FROM (SELECT route, action, held, due_at, tries FROM deliveries
         WHERE ended_at IS NULL AND held IS NULL AND tries = 0 LIMIT $1) first
     UNION ALL
-    SELECT * FROM (SELECT route, action, held, due_at FROM deliveries
+    SELECT * FROM (SELECT route, action, held, due_at, tries FROM deliveries
         WHERE ended_at IS NULL AND held IS NULL AND tries > 0 LIMIT $1) again
     UNION ALL
-    SELECT * FROM (SELECT route, action, held, due_at FROM deliveries
+    SELECT * FROM (SELECT route, action, held, due_at, tries FROM deliveries
         WHERE held IS NOT NULL LIMIT $1) held
 ) counted
 GROUP BY route, action ORDER BY route, action";

@@ -86,7 +86,8 @@ async fn tell(tx: &mut PgConnection, telling: &Telling) -> Result<(), sqlx::Erro
     .map(drop)
 }
 
-/// Forgets what is done with and what is old, and follows replays.
+/// Forgets what is done with and what is old, and follows replays. Of each source the last hour is
+/// never old: without it nobody knew that it is silent.
 async fn settle(tx: &mut PgConnection, judgement: &Judgement) -> Result<(), sqlx::Error> {
     sqlx::query(
         "-- store::postgres::settle_tellings
@@ -114,8 +115,21 @@ async fn settle(tx: &mut PgConnection, judgement: &Judgement) -> Result<(), sqlx
     .execute(&mut *tx)
     .await?;
     sqlx::query(
+        "-- store::postgres::await_sources
+        INSERT INTO arrivals (source, hour, last_at)
+        SELECT name, 0, now() FROM unnest($1::text[]) AS s (name)
+        WHERE NOT EXISTS (SELECT 1 FROM arrivals WHERE source = name)
+        ON CONFLICT DO NOTHING",
+    )
+    .bind(&judgement.awaited)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
         "-- store::postgres::forget_alerts
-        WITH old AS (DELETE FROM arrivals WHERE last_at < now() - interval '16 days')
+        WITH old AS (
+            DELETE FROM arrivals a WHERE last_at < now() - interval '16 days' AND EXISTS (
+                SELECT 1 FROM arrivals n WHERE n.source = a.source AND n.hour > a.hour)
+        )
         DELETE FROM alerts WHERE end_told_at < now() - interval '7 days'",
     )
     .execute(tx)

@@ -46,22 +46,22 @@ ORDER BY route, action";
 
 /// By the indexes of what is open, and of each no more than so many rows.
 pub(super) const OPEN: &str = "-- store::sqlite::open_tallies
-SELECT route, action, count(*) AS count,
+SELECT route, action, count(*) AS count, count(*) FILTER (WHERE tries > 0) AS failing,
        min(due_at) FILTER (WHERE held IS NULL AND due_at <= ?2) AS due_since
 FROM (
-    SELECT * FROM (SELECT route, action, held, due_at FROM deliveries INDEXED BY deliveries_first
+    SELECT * FROM (SELECT route, action, held, due_at, tries FROM deliveries INDEXED BY deliveries_first
         WHERE ended_at IS NULL AND held IS NULL AND tries = 0 LIMIT ?1)
     UNION ALL
-    SELECT * FROM (SELECT route, action, held, due_at FROM deliveries INDEXED BY deliveries_again
+    SELECT * FROM (SELECT route, action, held, due_at, tries FROM deliveries INDEXED BY deliveries_again
         WHERE ended_at IS NULL AND held IS NULL AND tries > 0 LIMIT ?1)
     UNION ALL
-    SELECT * FROM (SELECT route, action, held, due_at FROM deliveries INDEXED BY deliveries_held
+    SELECT * FROM (SELECT route, action, held, due_at, tries FROM deliveries INDEXED BY deliveries_held
         WHERE held = 'order' LIMIT ?1)
     UNION ALL
-    SELECT * FROM (SELECT route, action, held, due_at FROM deliveries
+    SELECT * FROM (SELECT route, action, held, due_at, tries FROM deliveries
         INDEXED BY deliveries_orphaned WHERE held = 'orphaned' LIMIT ?1)
     UNION ALL
-    SELECT * FROM (SELECT route, action, held, due_at FROM deliveries INDEXED BY deliveries_paused
+    SELECT * FROM (SELECT route, action, held, due_at, tries FROM deliveries INDEXED BY deliveries_paused
         WHERE held = 'paused' LIMIT ?1)
 ) counted
 GROUP BY route, action ORDER BY route, action";

@@ -107,7 +107,8 @@ async fn tell(tx: &mut SqliteConnection, now: i64, telling: &Telling) -> Result<
     Ok(())
 }
 
-/// Forgets what is done with and what is old, and follows replays.
+/// Forgets what is done with and what is old, and follows replays. Of each source the last hour is
+/// never old: without it nobody knew that it is silent.
 async fn settle(
     tx: &mut SqliteConnection,
     now: i64,
@@ -135,8 +136,15 @@ async fn settle(
             UPDATE tellings SET counted = 1 WHERE delivery_id = ?1";
         sqlx::query(counted).bind(id.hyphenated()).execute(&mut *tx).await?;
     }
+    for source in &judgement.awaited {
+        let awaited = "-- store::sqlite::await_source
+            INSERT INTO arrivals (source, hour, last_at) SELECT ?1, 0, ?2
+            WHERE NOT EXISTS (SELECT 1 FROM arrivals WHERE source = ?1)";
+        sqlx::query(awaited).bind(source).bind(now).execute(&mut *tx).await?;
+    }
     let forget = "-- store::sqlite::forget_arrivals
-        DELETE FROM arrivals WHERE last_at < ?1";
+        DELETE FROM arrivals AS a WHERE last_at < ?1 AND EXISTS (
+            SELECT 1 FROM arrivals n WHERE n.source = a.source AND n.hour > a.hour)";
     sqlx::query(forget).bind(now - 16 * DAY).execute(&mut *tx).await?;
     let forget = "-- store::sqlite::forget_alerts
         DELETE FROM alerts WHERE end_told_at < ?1";

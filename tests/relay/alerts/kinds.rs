@@ -1,6 +1,6 @@
 //! What makes an alert, and what ends it.
 
-use super::{AT_ONCE, Scene, states, told, until_told};
+use super::{AT_ONCE, Scene, states, told, until_another_came_and_went, until_told};
 use crate::{
     store::on_both_engines,
     support::{
@@ -14,11 +14,10 @@ use crate::{
 
 on_both_engines![
     failures_in_a_row_are_told_once_and_their_end_once,
+    failures_in_a_row_are_over_when_a_person_discards_what_failed,
     the_first_dead_letter_is_told_and_that_none_is_left,
     a_destination_that_is_gone_is_told_until_somebody_resumes,
     what_waits_for_too_long_is_told_until_it_went,
-    a_source_that_is_silent_for_too_long_is_told_until_something_comes,
-    a_silence_in_hours_in_which_something_always_came_is_told,
     many_wrong_signatures_are_told_and_a_few_are_not,
     what_a_dead_process_saw_is_over,
 ];
@@ -45,6 +44,28 @@ async fn failures_in_a_row_are_told_once_and_their_end_once(db: &TestDatabase) {
     scene.until_firing("failures", 0.0).await;
     let others = scene.sink.received_by("billing").iter().all(|one| one.json()["route"] == "all");
     assert!(others, "alerts reach no route, `*` included");
+    scene.app.stop().await;
+}
+
+async fn failures_in_a_row_are_over_when_a_person_discards_what_failed(db: &TestDatabase) {
+    let scene = Scene::start(db).await;
+    scene.billing_answers(400);
+    for _ in 0..3 {
+        scene.send().await;
+    }
+    scene.until_told("failures", BILLING, &["started"]).await;
+    let one = "UPDATE deliveries SET state = 'discarded' WHERE id IN (SELECT CAST(max(CAST(id AS \
+               text)) AS uuid) FROM deliveries WHERE state = 'dead')";
+    let one = match db.engine {
+        Engine::Postgres => one.to_owned(),
+        Engine::Sqlite => one.replace("CAST(max(CAST(id AS text)) AS uuid)", "max(id)"),
+    };
+    db.run(&one).await.unwrap();
+    until_another_came_and_went(db, &scene.sink).await;
+    assert_eq!(states(&scene.sink, "failures", BILLING), ["started"], "others are left");
+    let rest = "UPDATE deliveries SET state = 'discarded' WHERE state = 'dead'";
+    db.run(rest).await.unwrap();
+    scene.until_told("failures", BILLING, &["started", "ended"]).await;
     scene.app.stop().await;
 }
 
@@ -91,64 +112,6 @@ async fn what_waits_for_too_long_is_told_until_it_went(db: &TestDatabase) {
     scene.app.stop().await;
 }
 
-async fn a_source_that_is_silent_for_too_long_is_told_until_something_comes(db: &TestDatabase) {
-    let scene = Scene::with(db, "quiet = { crm = \"1s\" }\n", "").await;
-    assert!(states(&scene.sink, "quiet", "source/crm").is_empty(), "nothing ever came");
-    scene.send().await;
-    scene.until_told("quiet", "source/crm", &["started"]).await;
-    let ended = async || states(&scene.sink, "quiet", "source/crm").len() > 1;
-    scene
-        .app
-        .eventually("its end is told", async || {
-            scene.send().await;
-            ended().await
-        })
-        .await;
-    assert_eq!(states(&scene.sink, "quiet", "source/crm")[..2], ["started", "ended"]);
-    scene.app.stop().await;
-}
-
-/// Notes that something came so many hours ago.
-async fn came(db: &TestDatabase, hours_ago: &[i64]) {
-    for hours in hours_ago {
-        let values = match db.engine {
-            Engine::Postgres => format!(
-                "floor(extract(epoch FROM now()) / 3600)::int8 - {hours}, \
-                 now() - interval '{hours} hours'"
-            ),
-            Engine::Sqlite => {
-                format!("unixepoch() / 3600 - {hours}, (unixepoch() - {hours} * 3600) * 1000000")
-            }
-        };
-        let sql = format!("INSERT INTO arrivals (source, hour, last_at) VALUES ('crm', {values})");
-        db.run(&sql).await.unwrap();
-    }
-}
-
-async fn a_silence_in_hours_in_which_something_always_came_is_told(db: &TestDatabase) {
-    const WEEK: i64 = 7 * 24;
-    db.store().await;
-    // Nothing came for six hours; a week ago it was the same, but two weeks ago it was not.
-    came(db, &[6, 2 * WEEK + 3, 2 * WEEK + 2, 2 * WEEK + 1]).await;
-    let scene = Scene::start(db).await;
-    let judged = "SELECT count(*) FROM turns WHERE task = 'alerts'";
-    scene.app.eventually("it was judged", async || db.number(judged).await == 1).await;
-    scene.billing_answers(400);
-    scene.send().await;
-    scene.until_told("dead_letters", BILLING, &["started"]).await;
-    assert!(states(&scene.sink, "quiet", "source/crm").is_empty());
-
-    db.run("DELETE FROM arrivals WHERE source = 'crm'").await.unwrap();
-    let both = [WEEK + 3, WEEK + 2, WEEK + 1, 2 * WEEK + 3, 2 * WEEK + 2, 2 * WEEK + 1];
-    came(db, &[&[6][..], &both].concat()).await;
-    scene.until_told("quiet", "source/crm", &["started"]).await;
-    let said = told(&scene.sink).into_iter().find(|alert| alert["alert"] == "quiet").unwrap();
-    assert!(said["detail"].as_str().unwrap().contains("something always came"), "{said}");
-    scene.send().await;
-    scene.until_told("quiet", "source/crm", &["started", "ended"]).await;
-    scene.app.stop().await;
-}
-
 async fn many_wrong_signatures_are_told_and_a_few_are_not(db: &TestDatabase) {
     let window = "signature_failures = 5\nsignature_window = \"10s\"\n";
     let scene = Scene::with(db, window, "").await;
@@ -170,17 +133,7 @@ async fn many_wrong_signatures_are_told_and_a_few_are_not(db: &TestDatabase) {
 
 async fn what_a_dead_process_saw_is_over(db: &TestDatabase) {
     let scene = Scene::start(db).await;
-    let soon = match db.engine {
-        Engine::Postgres => "now() + interval '15 seconds'",
-        Engine::Sqlite => "(unixepoch() + 15) * 1000000",
-    };
-    let sight = format!(
-        "INSERT INTO sights (process, what, about, count, detail, expires_at) VALUES \
-         ('0199c0de-0000-7000-8000-000000000000', 'reload_failed', '', 0, 'no such key', {soon})"
-    );
-    db.run(&sight).await.unwrap();
-    scene.until_told("reload_failed", "", &["started"]).await;
-    scene.until_told("reload_failed", "", &["started", "ended"]).await;
+    until_another_came_and_went(db, &scene.sink).await;
     scene.app.stop().await;
 }
 

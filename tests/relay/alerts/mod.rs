@@ -2,6 +2,7 @@
 
 mod fleet;
 mod kinds;
+mod quiet;
 mod sending;
 mod webhooks;
 
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::{
     app::TestApp,
-    database::TestDatabase,
+    database::{Engine, TestDatabase},
     message::Message,
     sink::{Sink, route},
 };
@@ -99,4 +100,25 @@ pub(crate) fn states(sink: &Sink, kind: &str, about: &str) -> Vec<String> {
 pub(crate) async fn until_told(sink: &Sink, kind: &str, about: &str, expected: &[&str]) {
     let what = format!("{kind} of {about}: {expected:?}");
     crate::support::app::eventually(&what, async || states(sink, kind, about) == expected).await;
+}
+
+/// What a process saw that died: another alert, which begins and is over. Whatever else is to be
+/// told by now was told before its end.
+async fn until_another_came_and_went(db: &TestDatabase, sink: &Sink) {
+    let soon = match db.engine {
+        Engine::Postgres => "now() + interval '15 seconds'",
+        Engine::Sqlite => "(unixepoch() + 15) * 1000000",
+    };
+    let sight = format!(
+        "INSERT INTO sights (process, what, about, count, detail, expires_at) VALUES \
+         ('0199c0de-0000-7000-8000-000000000000', 'reload_failed', '', 0, 'no such key', {soon})"
+    );
+    db.run(&sight).await.unwrap();
+    until_told(sink, "reload_failed", "", &["started"]).await;
+    let over = match db.engine {
+        Engine::Postgres => "UPDATE sights SET expires_at = now() WHERE what = 'reload_failed'",
+        Engine::Sqlite => "UPDATE sights SET expires_at = 0 WHERE what = 'reload_failed'",
+    };
+    db.run(over).await.unwrap();
+    until_told(sink, "reload_failed", "", &["started", "ended"]).await;
 }

@@ -3,7 +3,7 @@
 use attio_relay::http::fake_attio::{Actor, INES};
 use serde_json::json;
 
-use super::{AT_ONCE, until_told};
+use super::{AT_ONCE, states, until_another_came_and_went, until_told};
 use crate::{
     commands::program::Folder,
     store::on_both_engines,
@@ -18,6 +18,7 @@ use crate::{
 
 on_both_engines![
     a_degraded_and_an_inactive_webhook_are_told_and_their_end,
+    an_inactive_webhook_that_is_deleted_is_not_over_and_a_missing_one_is_told,
     what_reconcile_made_up_for_is_told,
 ];
 
@@ -48,6 +49,31 @@ async fn a_degraded_and_an_inactive_webhook_are_told_and_their_end(db: &TestData
     until_told(&sink, "webhook_inactive", "source/crm", &["started"]).await;
     app.stop().await;
     attio.set_webhook_status(&webhook, "active").unwrap();
+    let app = TestApp::start(db, &toml).await;
+    until_told(&sink, "webhook_inactive", "source/crm", &["started", "ended"]).await;
+    app.stop().await;
+}
+
+async fn an_inactive_webhook_that_is_deleted_is_not_over_and_a_missing_one_is_told(
+    db: &TestDatabase,
+) {
+    let (attio, sink) = (TestAttio::start().await, Sink::start().await);
+    let target = format!("https://hooks.example.com{PATH}");
+    let webhook = attio.add_webhook(&target, SECRET, None);
+    // Long enough for a restart, after which it looks again.
+    let toml = toml(&attio, &sink).replace("calm = \"1ms\"", "calm = \"6s\"");
+    attio.set_webhook_status(&webhook, "inactive").unwrap();
+    let app = TestApp::start(db, &toml).await;
+    until_told(&sink, "webhook_inactive", "source/crm", &["started"]).await;
+    app.stop().await;
+    attio.delete(&format!("/v2/webhooks/{webhook}")).await.ok();
+    let app = TestApp::start(db, &toml).await;
+    until_another_came_and_went(db, &sink).await;
+    assert_eq!(states(&sink, "webhook_inactive", "source/crm"), ["started"]);
+    let detail = "SELECT detail FROM alerts WHERE what = 'webhook_inactive'";
+    assert_eq!(db.text(detail).await.unwrap(), "no webhook posts to this source");
+    app.stop().await;
+    attio.add_webhook(&target, SECRET, None);
     let app = TestApp::start(db, &toml).await;
     until_told(&sink, "webhook_inactive", "source/crm", &["started", "ended"]).await;
     app.stop().await;

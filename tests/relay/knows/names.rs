@@ -198,6 +198,18 @@ async fn lists_are_learnt_again_when_attio_says_that_one_changed() {
 }
 
 #[tokio::test]
+async fn lists_are_learnt_again_when_attio_says_that_an_attribute_of_one_changed() {
+    for event_type in ["list-attribute.created", "list-attribute.updated"] {
+        let world = World::sqlite().await;
+        let app = world.knowing_relay(BY_SLUG).await;
+        let before = world.attio.requests_to("GET", "/v2/lists").len();
+        app.post(&Message::envelope([sample(event_type)])).await.assert_accepted();
+        world.attio.until_requested("GET", "/v2/lists", before + 1).await;
+        app.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn an_archived_attribute_that_is_in_no_list_is_asked_for_by_its_id_and_stays_known() {
     let world = World::postgres().await;
     let app = world.knowing_relay(&BY_SLUG.replace("stage", "legacy_tier")).await;

@@ -4,6 +4,7 @@ mod api;
 mod attio;
 mod commands;
 pub mod description;
+mod failing;
 mod standing;
 
 use serde_json::Value;

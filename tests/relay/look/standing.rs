@@ -16,7 +16,6 @@ use crate::{
 
 on_both_engines![
     what_was_delivered_and_what_failed_is_counted_for_its_route_and_action,
-    a_destination_that_fails_is_told_with_its_error_until_it_works_again,
     dead_letters_are_grouped_and_gone_when_discarded,
     what_is_paused_says_by_whom_since_when_and_why,
     what_is_configured_no_longer_waits_orphaned,
@@ -31,18 +30,18 @@ fn two(good: &Sink, bad: &Sink) -> String {
         + &route("notes", "on = [\"note.*\"]", &["bad"])
 }
 
-fn named<'v>(list: &'v Value, name: &str) -> &'v Value {
+pub fn named<'v>(list: &'v Value, name: &str) -> &'v Value {
     let items = list["items"].as_array().unwrap();
     items.iter().find(|item| item["name"] == name).unwrap_or_else(|| panic!("{name}: {list}"))
 }
 
 /// Waits until a path answers so; returns the answer.
-async fn until(app: &TestApp, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+pub async fn until(app: &TestApp, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     app.eventually(path, async || is_so(&get(app, path).await)).await;
     get(app, path).await
 }
 
-fn problem<'v>(overview: &'v Value, what: &str) -> Option<&'v Value> {
+pub fn problem<'v>(overview: &'v Value, what: &str) -> Option<&'v Value> {
     overview["problems"].as_array().unwrap().iter().find(|problem| problem["what"] == what)
 }
 
@@ -97,48 +96,6 @@ async fn what_was_delivered_and_what_failed_is_counted_for_its_route_and_action(
     app.stop().await;
 }
 
-async fn a_destination_that_fails_is_told_with_its_error_until_it_works_again(db: &TestDatabase) {
-    let sink = Sink::start().await;
-    sink.always(Reply::Full(503, Vec::new(), "closed".to_owned()));
-    let toml = sink
-        .action("billing", "retry = { attempts = 30, first = \"50ms\", max = \"50ms\" }")
-        + &route("all", r#"on = ["*"]"#, &["billing"]);
-    let app = TestApp::start(db, &toml).await;
-    app.post(&Message::event("note.created")).await.assert_accepted();
-    let overview = until(&app, "/api/overview", |it| problem(it, "breaker_open").is_some()).await;
-    assert_eq!(overview["is_healthy"], false);
-    let problem_text = problem(&overview, "breaker_open").unwrap();
-    assert_eq!(
-        (&problem_text["place"], &problem_text["name"]),
-        (&json!("actions"), &json!("billing"))
-    );
-    let actions = get(&app, "/api/actions").await;
-    let billing = named(&actions, "billing");
-    assert_eq!(
-        (&billing["state"], &billing["breaker_is_open_here"]),
-        (&json!("breaker_open"), &json!(true))
-    );
-    assert_eq!((&billing["open"], &billing["success_rate"]), (&json!(1), &Value::Null));
-    let failing =
-        until(&app, "/api/actions", |it| named(it, "billing")["failing_since"].is_string()).await;
-    let failing = named(&failing, "billing");
-    assert!(failing["last_error"].as_str().unwrap().contains("503"), "{failing}");
-    assert!(failing["failing_since"].as_str() <= failing["last_failure"].as_str(), "{failing}");
-    let open = &get(&app, "/api/overview").await["open"];
-    assert_eq!(open["due"].as_u64().unwrap() + open["leased"].as_u64().unwrap(), 1, "{open}");
-    sink.always(Reply::Status(200));
-    let well = until(&app, "/api/actions", |it| named(it, "billing")["state"] == "running").await;
-    let well = named(&well, "billing");
-    assert!(well["failing_since"].is_null() && well["last_success"].is_string(), "{well}");
-    assert!(well["last_error"].as_str().unwrap().contains("503"), "the last one stays: {well}");
-    let overview = get(&app, "/api/overview").await;
-    assert!(
-        problem(&overview, "failing").is_none() && overview["is_healthy"] == true,
-        "{overview}"
-    );
-    app.stop().await;
-}
-
 async fn dead_letters_are_grouped_and_gone_when_discarded(db: &TestDatabase) {
     let sink = Sink::start().await;
     sink.next(2, &Reply::Status(400));
@@ -182,7 +139,7 @@ fn act(what: Deed) -> Act {
     Act::new("ann@laptop", what, &json!({}))
 }
 
-async fn discard_all(db: &TestDatabase) {
+pub async fn discard_all(db: &TestDatabase) {
     let mut people = people(db);
     let dead = Filter { states: vec![DeliveryState::Dead], ..Filter::default() };
     let ids: Vec<_> = people.select(&dead).await.unwrap().iter().map(|one| one.id).collect();

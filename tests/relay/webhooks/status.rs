@@ -10,6 +10,7 @@ use attio_relay::{
     attio::{client::Client, watch},
     config::{self, Config, Outside},
     http::fake_attio::Failure,
+    sights::{Kind, Sights},
     telemetry::Metrics,
 };
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,7 @@ use crate::support::{
 struct Look {
     attio: TestAttio,
     metrics: Arc<Metrics>,
+    sights: Arc<Sights>,
     webhook: String,
     config: Config,
     targets: watch::Targets,
@@ -50,15 +52,22 @@ impl Look {
         let (metrics, stop) = (Arc::new(Metrics::new()), CancellationToken::new());
         let client = Client::new(config.attio.as_ref().unwrap(), Arc::clone(&metrics)).unwrap();
         let (targets, watched) = watch::Targets::new(&config);
-        let shown = (Arc::clone(&metrics), Arc::default(), watch::Seen::default());
+        let sights = Arc::<Sights>::default();
+        let shown = (Arc::clone(&metrics), Arc::clone(&sights), watch::Seen::default());
         let task = watch::watch(client, watched, every, shown, stop.clone());
-        Self { attio, metrics, webhook, config, targets, stop, task: tokio::spawn(task) }
+        Self { attio, metrics, sights, webhook, config, targets, stop, task: tokio::spawn(task) }
     }
 
     async fn shows(&self, status: &str) {
         eventually(status, async || self.value(status) == 1.0).await;
         let name = "attio_relay_webhook_status";
         assert_eq!(sum(&self.metrics.render(), name, &[("source", "crm")]), 1.0, "one at a time");
+    }
+
+    /// What somebody has to be told of, each with its detail.
+    fn tells(&self) -> Vec<(Kind, String, String)> {
+        let standing = self.sights.standing(Duration::ZERO, std::time::Instant::now());
+        standing.into_iter().map(|one| (one.kind, one.about, one.detail)).collect()
     }
 
     fn value(&self, status: &str) -> f64 {
@@ -85,16 +94,65 @@ async fn the_metric_follows_what_attio_says_of_the_webhook() {
     look.shows("active").await;
 }
 
+/// Another workspace may feed it, and of a source that no route needs nothing is expected.
+#[tokio::test]
+async fn a_source_that_no_webhook_is_planned_for_is_not_told_of() {
+    let look = Look::every(Duration::from_hours(1)).await;
+    look.shows("active").await;
+    let mut config = look.config.clone();
+    let mut sales = config.sources[0].clone();
+    (sales.name, sales.path) = ("sales".into(), "/webhooks/sales".into());
+    config.sources.push(sales);
+    look.targets.change(&config);
+    eventually("the second is missing", async || look.value_of("sales", "missing") == 1.0).await;
+    assert_eq!(look.tells(), []);
+    config.sources.remove(0);
+    look.targets.change(&config);
+    eventually("the first went", async || look.value("active") == 0.0).await;
+    assert_eq!(look.tells(), [], "no route needs anything");
+}
+
 /// Nobody looks a second time but for the change.
 #[tokio::test]
 async fn a_source_that_came_with_a_reload_is_looked_at_at_once_and_one_that_went_is_not_shown() {
     let look = Look::every(Duration::from_hours(1)).await;
     look.shows("active").await;
-    let mut source = look.config.sources[0].clone();
-    source.name = "sales".into();
-    look.targets.change(&[source]);
+    let mut config = look.config.clone();
+    config.sources[0].name = "sales".into();
+    look.targets.change(&config);
     eventually("the new one is shown", async || look.value_of("sales", "active") == 1.0).await;
     assert_eq!(look.value("active"), 0.0);
+}
+
+#[tokio::test]
+async fn an_inactive_webhook_that_was_deleted_is_still_told_of() {
+    let look = Look::start().await;
+    let inactive =
+        |detail: &str| vec![(Kind::WebhookInactive, "source/crm".to_owned(), detail.to_owned())];
+    look.attio.set_webhook_status(&look.webhook, "inactive").unwrap();
+    look.shows("inactive").await;
+    assert_eq!(look.tells(), inactive(""));
+    look.attio.delete(&format!("/v2/webhooks/{}", look.webhook)).await.ok();
+    look.shows("missing").await;
+    assert_eq!(look.tells(), inactive("no webhook posts to this source"));
+    look.attio.add_webhook(HOME, "x", None);
+    look.shows("active").await;
+    assert_eq!(look.tells(), []);
+}
+
+#[tokio::test]
+async fn of_a_source_that_went_with_a_reload_nothing_is_told_any_more() {
+    let look = Look::every(Duration::from_hours(1)).await;
+    look.shows("active").await;
+    let without = Config { sources: Vec::new(), ..look.config.clone() };
+    for status in ["degraded", "inactive"] {
+        look.attio.set_webhook_status(&look.webhook, status).unwrap();
+        look.targets.change(&look.config);
+        look.shows(status).await;
+        assert_eq!(look.tells().len(), 1, "{status}");
+        look.targets.change(&without);
+        eventually("nothing is told", async || look.tells().is_empty()).await;
+    }
 }
 
 #[tokio::test]
