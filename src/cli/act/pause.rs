@@ -22,8 +22,9 @@ pub(in crate::cli) struct Pause {
     reason: String,
 }
 
-/// Let what was paused go on: of an action one delivery at a time until one is answered well, then
-/// as fast as it may.
+/// Let what was paused go on.
+///
+/// An action takes one delivery at a time until one is answered well, then as many as it may.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Resume {
     /// What: action/NAME or route/NAME.
