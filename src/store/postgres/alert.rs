@@ -120,9 +120,11 @@ async fn findings(db: &mut PgConnection, actions: &[&str]) -> Result<Findings, s
         SELECT action, failures, error FROM streaks s WHERE failures > 0 AND coalesce(
             (SELECT true FROM deliveries d
              WHERE d.ended_at IS NULL AND d.held IS NULL AND d.tries > 0 AND d.action = s.action
+                   AND d.route <> 'alerts'
              ORDER BY d.due_at LIMIT 1),
             (SELECT true FROM deliveries d
              WHERE d.state = 'dead' AND d.action = s.action AND d.replayed_by IS NULL
+                   AND d.route <> 'alerts'
              ORDER BY d.id DESC LIMIT 1),
             (SELECT true FROM (SELECT action, tries FROM deliveries
                                WHERE held = 'paused' ORDER BY route, seq LIMIT 1000) d

@@ -141,9 +141,10 @@ async fn findings(db: &mut SqliteConnection, actions: &[&str]) -> Result<Finding
         SELECT action, failures, error FROM streaks s WHERE failures > 0 AND coalesce(
             (SELECT true FROM deliveries d INDEXED BY deliveries_again
              WHERE d.ended_at IS NULL AND d.held IS NULL AND d.tries > 0 AND d.action = s.action
-             LIMIT 1),
+                   AND d.route <> 'alerts' LIMIT 1),
             (SELECT true FROM deliveries d INDEXED BY deliveries_dead
-             WHERE d.state = 'dead' AND d.action = s.action AND d.replayed_by IS NULL LIMIT 1),
+             WHERE d.state = 'dead' AND d.action = s.action AND d.replayed_by IS NULL
+                   AND d.route <> 'alerts' LIMIT 1),
             (SELECT true FROM (SELECT action, tries FROM deliveries INDEXED BY deliveries_paused
                                WHERE held = 'paused' ORDER BY route, seq LIMIT 1000) d
              WHERE d.tries > 0 AND d.action = s.action LIMIT 1),
