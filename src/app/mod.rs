@@ -163,7 +163,8 @@ pub async fn start_from(
     let (here, counted) = (standing.clone(), Arc::clone(&metrics));
     let private = admin::router(&health, here, counted, access, lookout, acting);
     let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?.with_peers();
-    let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
+    let public_at = address(&public, config.server.listen)?;
+    let admin_at = address(&admin, config.server.admin_listen)?;
 
     tasks.spawn("public listener", public.serve(ends.listener.clone()));
     tasks.spawn("private listener", admin.serve(ends.rest.clone()));
@@ -241,7 +242,7 @@ async fn bind(
     Listener::bind(address, most, router).await.map_err(|cause| StartError::Bind { address, cause })
 }
 
-fn address(listener: &Listener, config: &Config) -> Result<SocketAddr, StartError> {
-    let address = config.server.listen;
+/// Where it listens in the end: `address` may leave the port to the operating system.
+fn address(listener: &Listener, address: SocketAddr) -> Result<SocketAddr, StartError> {
     listener.address().map_err(|cause| StartError::Bind { address, cause })
 }
