@@ -176,6 +176,7 @@ pub async fn start_from(
     let (targets, watched) = watch::Targets::new(&config);
     if let Some(origin) = origin {
         let (routes, dispatch) = (routes.clone(), dispatch.clone());
+        let standing = standing.clone();
         let (metrics, sights) = (Arc::clone(&metrics), Arc::clone(&sights));
         let parts = reload::Parts {
             routes,
@@ -199,7 +200,7 @@ pub async fn start_from(
     loops::spawn_attio(
         &mut tasks,
         &ends,
-        &config,
+        &standing,
         (client, names, watched),
         &store,
         (&metrics, &sights, webhooks),
