@@ -5,15 +5,15 @@
 //! Accepted race: a message planned by the old routes a moment before may be committed a moment
 //! after; its deliveries go where they were planned to go, or wait until their action comes back.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+mod seen;
 
-use sha2::{Digest, Sha256};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
 use time::OffsetDateTime;
-use tokio::sync::Notify;
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -28,16 +28,21 @@ use crate::{
     sights::{Kind, Sights},
     telemetry::Metrics,
 };
+pub(crate) use seen::Seen;
 
 /// The files are looked at so often: a change takes effect within two seconds.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Sections that are read at the start only.
-const AT_START: [&str; 5] = ["server", "store", "attio", "worker", "reconcile"];
+/// What was refused is tried again so often: the reason may lie outside of what is looked at.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Which configuration is in effect. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Standing(Arc<Mutex<State>>);
+pub struct Standing(Arc<watch::Sender<State>>);
+
+/// Tells when another configuration is in effect.
+#[derive(Debug)]
+pub(crate) struct Changes(watch::Receiver<State>);
 
 #[derive(Debug)]
 struct State {
@@ -83,77 +88,64 @@ impl Standing {
     /// was read for the last.
     #[must_use]
     pub fn current(&self) -> (u64, String) {
-        let state = self.state();
+        let state = self.0.borrow();
         (state.generation, state.fingerprint.clone())
     }
 
     /// What is in effect: what was read last, but for what waits for a restart.
     #[must_use]
     pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.state().config)
+        Arc::clone(&self.0.borrow().config)
     }
 
     /// What was read since and cannot be used.
     #[must_use]
     pub fn refused(&self) -> Option<Refused> {
-        self.state().refused.clone()
+        self.0.borrow().refused.clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("no one panics while holding it")
+    /// Those from now on.
+    pub(crate) fn changes(&self) -> Changes {
+        Changes(self.0.subscribe())
     }
 
     fn refuse(&self, problems: String) {
-        let mut state = self.state();
-        let since = state.refused.as_ref().map(|refused| refused.since);
-        let since = since.unwrap_or_else(OffsetDateTime::now_utc);
-        state.refused = Some(Refused { since, problems });
+        // Nothing else is in effect: nobody is told.
+        self.0.send_if_modified(|state| {
+            let since = state.refused.as_ref().map(|refused| refused.since);
+            let since = since.unwrap_or_else(OffsetDateTime::now_utc);
+            state.refused = Some(Refused { since, problems });
+            false
+        });
     }
 
     fn next(&self, seen: &Seen, config: Config, metrics: &Metrics) -> u64 {
-        let mut state = self.state();
-        let old = Arc::clone(&state.config);
         let Config { sources, actions, routes, alerts, references, .. } = config;
-        let config = Config { sources, actions, routes, alerts, references, ..(*old).clone() };
-        *state = State {
-            generation: state.generation + 1,
-            fingerprint: hex::encode(&seen.hash[..6]),
-            config: Arc::new(config),
-            refused: None,
-        };
+        self.0.send_modify(|state| {
+            let old = (*state.config).clone();
+            let config = Config { sources, actions, routes, alerts, references, ..old };
+            *state = State {
+                generation: state.generation + 1,
+                fingerprint: hex::encode(&seen.hash[..6]),
+                config: Arc::new(config),
+                refused: None,
+            };
+        });
+        let generation = self.0.borrow().generation;
         #[expect(clippy::cast_precision_loss, reason = "counts reloads")]
-        metrics.config_generation.with([]).set(state.generation as f64);
+        metrics.config_generation.with([]).set(generation as f64);
         let start = seen.hash[..6].iter().fold(0.0, |sum, byte| sum * 256.0 + f64::from(*byte));
         metrics.config_fingerprint.with([]).set(start);
-        state.generation
+        generation
     }
 }
 
-/// What was read: the file, and every file that it names a secret by.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Seen {
-    hash: [u8; 32],
-    sections: toml::Table,
-}
-
-impl Seen {
-    /// Reads all of them. What cannot be read counts as empty: the checks say what is wrong.
-    fn look(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let sections: toml::Table = toml::from_str(&text).unwrap_or_default();
-        let mut hash = Sha256::new().chain_update(&text);
-        for file in files(&toml::Value::Table(sections.clone())) {
-            hash.update([0]);
-            hash.update(std::fs::read(file).unwrap_or_default());
+impl Changes {
+    /// Waits for the next one; for ever when there can be none any more.
+    pub(crate) async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
         }
-        Self { hash: hash.finalize().into(), sections }
-    }
-
-    /// Sections that were read at the start and are others now.
-    fn waiting(&self, started: &Self) -> Vec<&'static str> {
-        let differs =
-            |section: &&str| self.sections.get(*section) != started.sections.get(*section);
-        AT_START.into_iter().filter(differs).collect()
     }
 }
 
@@ -165,22 +157,10 @@ pub(crate) fn first(
 ) -> (Standing, Seen) {
     let started = Arc::new(config.clone());
     let state = State { generation: 0, fingerprint: String::new(), config: started, refused: None };
-    let standing = Standing(Arc::new(Mutex::new(state)));
+    let standing = Standing(Arc::new(watch::Sender::new(state)));
     let seen = origin.map(|origin| Seen::look(&origin.path)).unwrap_or_default();
     standing.next(&seen, config.clone(), metrics);
     (standing, seen)
-}
-
-/// The files that secrets are kept in, in the order of the configuration.
-fn files(value: &toml::Value) -> Vec<PathBuf> {
-    match value {
-        toml::Value::String(text) => {
-            text.strip_prefix("file:").map(PathBuf::from).into_iter().collect()
-        }
-        toml::Value::Array(items) => items.iter().flat_map(files).collect(),
-        toml::Value::Table(table) => table.values().flat_map(files).collect(),
-        _ => Vec::new(),
-    }
 }
 
 impl Parts {
@@ -192,7 +172,7 @@ impl Parts {
         told: Arc<Notify>,
         stop: CancellationToken,
     ) {
-        let mut seen = started.clone();
+        let (mut seen, mut tried) = (started.clone(), Instant::now());
         loop {
             let is_told = tokio::select! {
                 () = tokio::time::sleep(LOOK) => false,
@@ -200,41 +180,51 @@ impl Parts {
                 () = stop.cancelled() => return,
             };
             let now = Seen::look(&origin.path);
-            if now == seen && !is_told {
-                continue;
+            let is_new = is_told || now != seen;
+            let is_again = self.standing.refused().is_some() && tried.elapsed() >= AGAIN;
+            if is_new || is_again {
+                self.reload(&origin, &now, &started, is_new);
+                (seen, tried) = (now, Instant::now());
             }
-            self.reload(&origin, &now, &started);
-            seen = now;
         }
     }
 
-    fn reload(&self, origin: &Origin, now: &Seen, started: &Seen) {
+    fn reload(&self, origin: &Origin, now: &Seen, started: &Seen, is_new: bool) {
         let result = match config::load(&origin.path, &origin.outside) {
             Ok((config, _warnings)) => self.change(&config).map(|()| config),
             Err(problems) => Err(problems.to_string()),
         };
         match result {
-            Ok(config) => {
-                self.metrics.config_reload.with(["ok"]).increment(1);
-                self.sights.stands(Kind::ReloadFailed, "", None);
-                let generation = self.standing.next(now, config, &self.metrics);
-                info!(generation, "the changed configuration is in effect");
-                let waiting = now.waiting(started);
-                if !waiting.is_empty() {
-                    warn!(
-                        sections = waiting.join(", "),
-                        "these sections changed too; they need a restart"
-                    );
-                }
-            }
-            Err(problems) => {
-                self.metrics.config_reload.with(["failed"]).increment(1);
-                let first = problems.lines().next().unwrap_or_default().to_owned();
-                self.sights.stands(Kind::ReloadFailed, "", Some(first));
-                error!(%problems, "the changed configuration cannot be used; the old one stays in effect");
-                self.standing.refuse(problems);
-            }
+            Ok(config) => self.took_effect(config, now, started),
+            Err(problems) => self.refused(problems, is_new),
         }
+    }
+
+    fn took_effect(&self, config: Config, now: &Seen, started: &Seen) {
+        self.metrics.config_reload.with(["ok"]).increment(1);
+        self.sights.stands(Kind::ReloadFailed, "", None);
+        let generation = self.standing.next(now, config, &self.metrics);
+        info!(generation, "the changed configuration is in effect");
+        let waiting = now.waiting(started);
+        if !waiting.is_empty() {
+            let sections = waiting.join(", ");
+            warn!(
+                sections,
+                "these sections, or secrets of theirs, changed too; they need a restart"
+            );
+        }
+    }
+
+    /// A further try that fails as the one before is told of to nobody but the counter.
+    fn refused(&self, problems: String, is_new: bool) {
+        self.metrics.config_reload.with(["failed"]).increment(1);
+        let first = problems.lines().next().unwrap_or_default().to_owned();
+        self.sights.stands(Kind::ReloadFailed, "", Some(first));
+        let is_known = self.standing.refused().is_some_and(|known| known.problems == problems);
+        if is_new || !is_known {
+            error!(%problems, "the changed configuration cannot be used; the old one stays in effect");
+        }
+        self.standing.refuse(problems);
     }
 
     /// All of it, once nothing can go wrong any more.
@@ -250,31 +240,5 @@ impl Parts {
         self.metrics.show(config);
         self.alerts.change(config);
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_in_files_and_sections_of_the_start_are_noticed() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, secret) = (folder.path().join("relay.toml"), folder.path().join("secret"));
-        let write = |listen: &str| {
-            let secret = secret.display();
-            let text = format!(
-                "[server]\nlisten = \"{listen}\"\n[[sources]]\nsecrets = [\"file:{secret}\"]\n"
-            );
-            std::fs::write(&path, text).unwrap();
-            Seen::look(&path)
-        };
-        let started = write("127.0.0.1:1");
-        assert_eq!(write("127.0.0.1:1"), started);
-        std::fs::write(&secret, "new").unwrap();
-        let rotated = write("127.0.0.1:1");
-        assert_ne!(rotated, started);
-        assert!(rotated.waiting(&started).is_empty());
-        assert_eq!(write("127.0.0.1:2").waiting(&started), ["server"]);
     }
 }

@@ -9,10 +9,10 @@ use super::{
 use crate::{
     alerts,
     attio::{client::Client, watch},
-    config::Config,
     dispatch::{Dispatch, Limits},
     enrich::Names,
     reconcile::Schedule,
+    reload::Standing,
     routing, sampling,
     sights::Sights,
     store::{LaneKind, Store},
@@ -58,16 +58,16 @@ pub fn spawn_counting(
 pub fn spawn_attio(
     tasks: &mut Tasks,
     ends: &Ends,
-    config: &Config,
+    standing: &Standing,
     (client, names, watched): (Option<Client>, Option<Names>, watch::Watched),
     store: &Store,
     (metrics, sights, seen): (&Arc<Metrics>, &Arc<Sights>, watch::Seen),
 ) {
-    if let Some(schedule) = Schedule::new(config, client.as_ref(), store, metrics) {
+    if let Some(schedule) = Schedule::new(standing, client.as_ref(), store, metrics) {
         let run = schedule.run(ends.claims.clone());
         tasks.spawn_prepared("reconcile", &ends.claims, run);
     }
-    if let Some(client) = client.filter(|_| config.server.public_url.is_some()) {
+    if let Some(client) = client.filter(|_| standing.config().server.public_url.is_some()) {
         let (told, end) = ((Arc::clone(metrics), Arc::clone(sights), seen), ends.rest.clone());
         tasks.spawn("webhooks", watch::watch(client, watched, watch::EVERY, told, end));
     }

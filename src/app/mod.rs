@@ -164,7 +164,8 @@ pub async fn start_from(
     let (here, counted) = (standing.clone(), Arc::clone(&metrics));
     let private = admin::router(&health, here, counted, access, lookout, acting);
     let admin = bind(config.server.admin_listen, ADMIN_CONNECTIONS, private).await?.with_peers();
-    let (public_at, admin_at) = (address(&public, &config)?, address(&admin, &config)?);
+    let public_at = address(&public, config.server.listen)?;
+    let admin_at = address(&admin, config.server.admin_listen)?;
 
     tasks.spawn("public listener", public.serve(ends.listener.clone()));
     tasks.spawn("private listener", admin.serve(ends.rest.clone()));
@@ -176,6 +177,7 @@ pub async fn start_from(
     let (targets, watched) = watch::Targets::new(&config);
     if let Some(origin) = origin {
         let (routes, dispatch) = (routes.clone(), dispatch.clone());
+        let standing = standing.clone();
         let (metrics, sights) = (Arc::clone(&metrics), Arc::clone(&sights));
         let parts = reload::Parts {
             routes,
@@ -199,7 +201,7 @@ pub async fn start_from(
     loops::spawn_attio(
         &mut tasks,
         &ends,
-        &config,
+        &standing,
         (client, names, watched),
         &store,
         (&metrics, &sights, webhooks),
@@ -242,7 +244,7 @@ async fn bind(
     Listener::bind(address, most, router).await.map_err(|cause| StartError::Bind { address, cause })
 }
 
-fn address(listener: &Listener, config: &Config) -> Result<SocketAddr, StartError> {
-    let address = config.server.listen;
+/// Where it listens in the end: `address` may leave the port to the operating system.
+fn address(listener: &Listener, address: SocketAddr) -> Result<SocketAddr, StartError> {
     listener.address().map_err(|cause| StartError::Bind { address, cause })
 }

@@ -1,7 +1,8 @@
 //! Reconciles now and then, once for the whole fleet: whoever takes the turn does it.
 //!
 //! A process that dies at it loses its turn after the lease, and another one goes on: what was made
-//! is known by then.
+//! is known by then. Each turn goes by the routes that are in effect when it begins. Accepted race:
+//! those that change during a turn have their way in the next one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +13,8 @@ use tracing::{error, info, warn};
 use super::{GRACE, Made, Reconcile, Search, Trouble};
 use crate::{
     attio::client::Client,
-    config::{self, Config},
+    config,
+    reload::Standing,
     store::{Lane, LaneKind, Store},
     telemetry::{Metrics, error_text, unix_seconds},
 };
@@ -38,7 +40,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// The loop that reconciles.
 #[derive(Debug)]
 pub struct Schedule {
-    work: Reconcile,
+    standing: Standing,
+    client: Client,
     config: config::Reconcile,
     kept: Duration,
     lane: Lane,
@@ -54,43 +57,57 @@ enum Ended {
 }
 
 impl Schedule {
-    /// None where the configuration wants none.
+    /// None where the configuration wants none, or there is no access to Attio. Whether a route
+    /// asks for it is looked at again and again: routes change while the program runs.
     #[must_use]
     pub fn new(
-        config: &Config,
+        standing: &Standing,
         client: Option<&Client>,
         store: &Store,
         metrics: &Arc<Metrics>,
     ) -> Option<Self> {
+        let config = standing.config();
         Some(Self {
+            standing: standing.clone(),
+            client: client?.clone(),
             config: config.reconcile?,
             kept: config.store.retention,
-            work: Reconcile::new(config, client?.clone())?,
             lane: store.lane(LaneKind::Reconcile, DEADLINE),
             turns: store.lane(LaneKind::Reconcile, DEADLINE),
             metrics: Arc::clone(metrics),
         })
     }
 
-    /// Reconciles whenever it is due, until `stop`.
+    /// Reconciles whenever it is due, until `stop`. It is looked at once when routes change.
     pub async fn run(mut self, stop: CancellationToken) {
+        let mut changes = self.standing.changes();
         while !stop.is_cancelled() {
-            match self.turns.begin_turn(TASK, LEASE).await {
-                Ok(true) => self.take_turn(&stop).await,
-                Ok(false) => {}
-                Err(error) => {
-                    self.metrics.store_errors.with(["reconcile"]).increment(1);
-                    warn!(error = error_text(&error), "could not tell whether to reconcile");
-                }
+            self.look(&stop).await;
+            tokio::select! {
+                () = tokio::time::sleep(LOOK.mul_f64(1.0 + fastrand::f64())) => {}
+                () = changes.next() => {}
+                () = stop.cancelled() => {}
             }
-            let pause = LOOK.mul_f64(1.0 + fastrand::f64());
-            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     }
 
-    async fn take_turn(&mut self, stop: &CancellationToken) {
+    async fn look(&mut self, stop: &CancellationToken) {
+        let work = Reconcile::new(&self.standing.config(), self.client.clone());
+        // Without a route that asks for it no turn is spent: one may ask soon.
+        let Some(work) = work else { return };
+        match self.turns.begin_turn(TASK, LEASE).await {
+            Ok(true) => self.take_turn(&work, stop).await,
+            Ok(false) => {}
+            Err(error) => {
+                self.metrics.store_errors.with(["reconcile"]).increment(1);
+                warn!(error = error_text(&error), "could not tell whether to reconcile");
+            }
+        }
+    }
+
+    async fn take_turn(&mut self, work: &Reconcile, stop: &CancellationToken) {
         let started = std::time::Instant::now();
-        let next = match self.reconcile(stop).await {
+        let next = match self.reconcile(work, stop).await {
             Ok(Ended::Done) => {
                 self.metrics.last_success.with(["reconcile"]).set(unix_seconds());
                 self.config.every.saturating_sub(started.elapsed())
@@ -107,8 +124,12 @@ impl Schedule {
         }
     }
 
-    async fn reconcile(&mut self, stop: &CancellationToken) -> Result<Ended, Trouble> {
-        let Self { work, config, kept, lane, turns, metrics } = self;
+    async fn reconcile(
+        &mut self,
+        work: &Reconcile,
+        stop: &CancellationToken,
+    ) -> Result<Ended, Trouble> {
+        let Self { config, kept, lane, turns, metrics, .. } = self;
         let run = async {
             let Some(search) = window(config.window.min(*kept), lane).await? else { return Ok(()) };
             let found = work.find(lane, search, &mut |_| {}).await?;

@@ -109,7 +109,7 @@ metrics! {
     /// The first 48 bits of the hash of what was read for the configuration, as a number: replicas
     /// with the same one have read the same.
     config_fingerprint: Gauge = "config_fingerprint" [];
-    /// Rereadings of the configuration.
+    /// Rereadings of the configuration; one that was refused is tried again every few seconds.
     config_reload: Counter = "config_reload_total" ["result"];
     /// Requests to Attio.
     attio_requests: Counter = "attio_requests_total" ["result"];

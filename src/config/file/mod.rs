@@ -55,7 +55,7 @@ pub struct Server {
     /// A reference to the token that grants access to the private pages and API. Without it they
     /// are served only on a loopback address.
     pub admin_token: Option<Reference>,
-    /// How Attio reaches `listen`, for webhooks and for links in alerts.
+    /// How Attio reaches `listen`: where the webhooks of the sources post to.
     pub public_url: Option<WebUrl>,
     /// The longest body that is read. Default "1MiB".
     pub body_limit: Option<Size>,
@@ -121,7 +121,7 @@ pub struct Source {
     pub keep_values: Option<bool>,
 }
 
-/// Access to Attio's API.
+/// Access to Attio's API. A change needs a restart.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attio {
@@ -204,7 +204,7 @@ pub enum OrderBy {
     Entry,
 }
 
-/// Look for events that never arrived, again and again.
+/// Look for events that never arrived, again and again. A change needs a restart.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Reconcile {

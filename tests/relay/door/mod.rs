@@ -5,7 +5,7 @@ mod clocks;
 mod connections;
 mod framing;
 mod signatures;
-mod tls;
+pub mod tls;
 
 use crate::support::{app::TestApp, database::TestDatabase};
 

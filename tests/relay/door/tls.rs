@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 /// Writes a fresh certificate and its key, and returns what a client must trust.
-fn write_certificate(folder: &Path) -> CertificateDer<'static> {
+pub fn write_certificate(folder: &Path) -> CertificateDer<'static> {
     let names = ["localhost".to_owned()];
     let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(names).unwrap();
     let signing_key: KeyPair = signing_key;

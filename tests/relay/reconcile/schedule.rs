@@ -9,6 +9,7 @@ use crate::{
         app::{TestApp, eventually},
         client::Message,
         database::{Engine, TestDatabase},
+        process::{Relay, Setup},
     },
 };
 
@@ -95,4 +96,59 @@ async fn what_happened_before_the_first_message_was_never_to_arrive(db: &TestDat
     .await;
     assert_eq!(db.number(MADE).await, 0);
     app.stop().await;
+}
+
+/// A real process, so that its file can change, with what the scene asks for.
+struct Changing {
+    scene: Scene,
+    setup: Setup,
+    relay: Relay,
+    _home: tempfile::TempDir,
+}
+
+impl Changing {
+    async fn start(db: &TestDatabase, mut scene: Scene, routing: impl Fn(&str) -> String) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let token = home.path().join("token");
+        std::fs::write(&token, scene.attio.token()).unwrap();
+        scene.toml = scene.toml.replace("env:ATTIO_TOKEN", &format!("file:{}", token.display()));
+        scene.toml += &scene.sink.action("elsewhere", "");
+        let mut setup = Setup::new(db.url(), scene.sink.address);
+        setup.routing = Some(routing(&scene.toml));
+        let relay = Relay::spawn(&setup).await;
+        Self { scene, setup, relay, _home: home }
+    }
+
+    /// Changes the file, and waits until it is in effect.
+    async fn change(&mut self, routing: impl Fn(&str) -> String) {
+        self.setup.routing = Some(routing(&self.scene.toml));
+        self.relay.rewrite(&self.setup);
+        let is_new = async || self.relay.metric("attio_relay_config_generation").await == 2.0;
+        eventually("it is in effect", is_new).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_goes_where_its_route_leads_since_the_last_reload() {
+    let db = TestDatabase::sqlite();
+    let scene = scene(&db).await;
+    let later = "INSERT INTO turns VALUES ('reconcile', (unixepoch() + 3600) * 1000000, NULL)";
+    db.run(later).await.unwrap();
+    let mut it = Changing::start(&db, scene, str::to_owned).await;
+    it.change(|toml| toml.replace(r#"to = ["asks"]"#, r#"to = ["elsewhere"]"#)).await;
+    db.run("UPDATE turns SET due_at = 0").await.unwrap();
+    it.relay.hang_up();
+    it.scene.sink.wait_until_received_by("elsewhere", 1).await;
+    assert!(it.scene.sink.received_by("asks").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_that_asks_for_it_since_a_reload_is_reconciled_at_once() {
+    let db = TestDatabase::sqlite();
+    let scene = scene(&db).await;
+    let nobody = |toml: &str| toml.replace("reconcile = true", "reconcile = false");
+    let mut it = Changing::start(&db, scene, nobody).await;
+    it.change(str::to_owned).await;
+    it.scene.sink.wait_until_received_by("asks", 1).await;
+    assert_eq!(db.number(MADE).await, 1);
 }

@@ -29,6 +29,8 @@ const LAST_LINES: usize = 40;
 pub struct Setup {
     /// `store.url`, handed over in the environment.
     pub store: String,
+    /// Further lines of `[server]`.
+    pub server_lines: String,
     /// Further lines of `[store]`.
     pub store_lines: &'static str,
     /// Where the destination listens.
@@ -60,6 +62,7 @@ impl Setup {
     pub fn new(store: &str, sink: SocketAddr) -> Self {
         Self {
             store: store.to_owned(),
+            server_lines: String::new(),
             store_lines: "",
             sink,
             routing: None,
@@ -76,6 +79,7 @@ impl Setup {
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
 drain_delay = "{drain_delay}"
+{server_lines}
 [store]
 url = "env:STORE_URL"
 {store_lines}
@@ -85,6 +89,7 @@ path = "{PATH}"
 secrets = ["env:SOURCE_SECRET"]
 {routing}"#,
             drain_delay = self.drain_delay,
+            server_lines = self.server_lines,
             store_lines = self.store_lines,
             routing = self.routing.clone().unwrap_or_else(|| self.to_the_sink()),
         )
