@@ -124,6 +124,11 @@ async fn deed(State(forms): State<Forms>, request: Request) -> Response<Body> {
     }
 }
 
+/// Whether one press did not do it all.
+fn more(is_more: bool) -> &'static str {
+    if is_more { "-more" } else { "" }
+}
+
 impl Forms {
     /// Does it, and says what was done in a word that pages know.
     async fn perform(&self, path: &str, sent: &Sent) -> Result<String, Refusal> {
@@ -131,11 +136,11 @@ impl Forms {
         Ok(match path {
             "/pages/replay" => {
                 let done = self.acting.replay(&sent.asked(asked::REPLAY)?, who).await?;
-                format!("replayed-{}", done.replayed.len())
+                format!("replayed-{}{}", done.replayed.len(), more(done.is_more))
             }
             "/pages/discard" => {
                 let done = self.acting.discard(&sent.asked(asked::DISCARD)?, who).await?;
-                format!("discarded-{}", done.discarded)
+                format!("discarded-{}{}", done.discarded, more(done.is_more))
             }
             "/pages/pause" => {
                 let paused = self.acting.pause(&sent.asked(asked::PAUSE)?, &who).await?;

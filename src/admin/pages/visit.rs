@@ -62,13 +62,17 @@ impl Visit {
 /// What a form did, in a sentence; nothing for words that no form of ours sends back.
 fn note(did: &str) -> Option<String> {
     let (deed, count) = did.split_once('-').unwrap_or((did, "1"));
+    let (count, more) = match count.strip_suffix("-more") {
+        Some(count) => (count, " More are left: do the same again for the rest."),
+        None => (count, ""),
+    };
     let count: u64 = count.parse().ok()?;
     let deliveries = if count == 1 { "1 delivery" } else { &format!("{count} deliveries") };
     Some(match (deed, count) {
         ("replayed", 0) => "Nothing was left to replay: each is replayed once.".to_owned(),
-        ("replayed", _) => format!("{deliveries} will be sent again now."),
+        ("replayed", _) => format!("{deliveries} will be sent again now.{more}"),
         ("discarded", 0) => "Nothing was left to discard.".to_owned(),
-        ("discarded", _) => format!("{deliveries} discarded."),
+        ("discarded", _) => format!("{deliveries} discarded.{more}"),
         ("paused", 0) => "It was paused already.".to_owned(),
         ("paused", _) => "Paused. Deliveries wait; nothing is lost.".to_owned(),
         ("resumed", 0) => "It was not paused.".to_owned(),
@@ -98,6 +102,8 @@ mod tests {
         let told = |did: &str| Visit::new("/", &format!("did={did}")).note;
         assert_eq!(told("replayed-3").unwrap(), "3 deliveries will be sent again now.");
         assert!(told("replayed-0").unwrap().starts_with("Nothing"));
+        let more = "5000 deliveries discarded. More are left: do the same again for the rest.";
+        assert_eq!(told("discarded-5000-more").unwrap(), more);
         assert_eq!(told("<b>hacked</b>-3"), None);
         assert_eq!(told("replayed-<b>"), None);
     }

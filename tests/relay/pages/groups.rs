@@ -100,7 +100,7 @@ async fn a_group_is_replayed_without_those_that_died_after_the_page_was_made(db:
 }
 
 #[tokio::test]
-async fn what_is_too_old_to_be_in_a_group_stays() {
+async fn what_is_too_old_to_be_in_a_group_stays_and_what_is_too_much_for_one_press_is_said() {
     let db = TestDatabase::sqlite();
     let (app, _sink) = two_groups(&db).await;
     let many = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
@@ -116,6 +116,11 @@ async fn what_is_too_old_to_be_in_a_group_stays() {
     let fields = form_of(&shown, REASON, "/pages/discard");
     assert_eq!(sent(&app, "/pages/discard", &fields).await, "/dead-letters?did=discarded-2");
     assert_eq!(stand(&db, "dead", REASON).await, 4);
+    let fields = form_of(&shown, "another", "/pages/discard");
+    let first = sent(&app, "/pages/discard", &fields).await;
+    assert_eq!(first, "/dead-letters?did=discarded-5000-more");
+    assert!(page(&app, &first).await.contains("More are left"), "what is left is said");
+    assert_eq!(sent(&app, "/pages/discard", &fields).await, "/dead-letters?did=discarded-4997");
     app.stop().await;
 }
 

@@ -194,6 +194,9 @@ async fn a_webhook_that_turns_degraded_or_inactive_is_an_error_in_the_log_once_e
     let log = Log::default();
     let to = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone());
+    // With one subscriber alone, whichever test's thread comes first to a line decides for all
+    // threads whether it is logged.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let _until_the_end = tracing::subscriber::set_default(subscriber.finish());
     let look = Look::start().await;
     look.shows("active").await;
