@@ -64,7 +64,8 @@ impl Attio {
     ) -> Result<Self, TemplateProblem> {
         let access = access.ok_or_else(|| TemplateProblem {
             field: "kind",
-            message: "this action writes to Attio, which takes an `[attio]` section".to_owned(),
+            message: "this action writes to Attio: `[attio]` is read at the start, so a new one takes a restart"
+                .to_owned(),
         })?;
         Ok(Self {
             access: access.clone(),
