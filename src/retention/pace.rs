@@ -9,7 +9,7 @@ const MOST: usize = 1000;
 
 /// What a batch may take; SQLite's one writer is held as long. Beside Postgres on the same few cores
 /// whoever is at it that long makes others wait for their turn: short ones are not felt.
-const LONG: Duration = Duration::from_micros(1500);
+const LONG: Duration = Duration::from_millis(1);
 
 /// After each batch it rests so many times as long as that took: a twentieth of one connection's
 /// time is used at the most.
