@@ -1,5 +1,6 @@
 //! Which deliveries are meant by what people say.
 
+use futures_util::{Stream, TryStreamExt};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -86,6 +87,32 @@ impl DeliveryState {
 }
 
 impl Filter {
+    /// The condition on states. Written out, so that the index of the dead is known to fit.
+    pub(super) fn states(&self) -> Option<String> {
+        let words: Vec<_> =
+            self.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+        match &words[..] {
+            [] => None,
+            [one] => Some(format!(" AND d.state = {one}")),
+            several => Some(format!(" AND d.state IN ({})", several.join(", "))),
+        }
+    }
+
+    /// As many as are meant, of rows that are [`None`] where they are not.
+    pub(super) async fn first_of(
+        &self,
+        mut rows: impl Stream<Item = Result<Option<Selected>, sqlx::Error>> + Unpin,
+    ) -> Result<Vec<Selected>, sqlx::Error> {
+        let most = self.most.unwrap_or(usize::MAX);
+        let mut meant = Vec::new();
+        while meant.len() < most
+            && let Some(row) = rows.try_next().await?
+        {
+            meant.extend(row);
+        }
+        Ok(meant)
+    }
+
     /// What the database need not look beyond: how many reasons are alike, it cannot tell.
     pub(super) fn limit(&self) -> Option<usize> {
         self.most.filter(|_| self.alike.is_none())

@@ -1,7 +1,6 @@
 //! Which deliveries a filter means: only what is given stands in the statement, so that each
 //! question gets a plan of its own.
 
-use futures_util::TryStreamExt;
 use sqlx::{
     Postgres, QueryBuilder, Row,
     postgres::{PgConnection, PgRow},
@@ -36,14 +35,7 @@ async fn select(db: &mut PgConnection, filter: &Filter) -> Result<Vec<Selected>,
         sql.push(" LIMIT ").push_bind(count(most));
     }
     let fits = |row: PgRow| filter.fits(row.try_get("reason")?).then(|| selected(&row)).transpose();
-    let mut rows = sql.build().persistent(false).try_map(fits).fetch(db);
-    let mut meant = Vec::new();
-    while meant.len() < filter.most.unwrap_or(usize::MAX)
-        && let Some(row) = rows.try_next().await?
-    {
-        meant.extend(row);
-    }
-    Ok(meant)
+    filter.first_of(sql.build().persistent(false).try_map(fits).fetch(db)).await
 }
 
 fn of_deliveries(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
@@ -56,13 +48,8 @@ fn of_deliveries(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
     if let Some(until) = filter.until {
         sql.push(" AND d.id < ").push_bind(first_id_at(until));
     }
-    if !filter.states.is_empty() {
-        let words: Vec<_> =
-            filter.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
-        // Written out, so that the index of the dead is known to fit.
-        let is_one = words.len() == 1;
-        sql.push(if is_one { " AND d.state = " } else { " AND d.state IN (" });
-        sql.push(words.join(", ")).push(if is_one { "" } else { ")" });
+    if let Some(states) = filter.states() {
+        sql.push(states);
     }
     if filter.unreplayed {
         sql.push(" AND d.replayed_by IS NULL");

@@ -1,6 +1,5 @@
 //! Which deliveries a filter means: see `store::act`.
 
-use futures_util::TryStreamExt;
 use sqlx::{
     QueryBuilder, Row, Sqlite,
     sqlite::{SqliteConnection, SqliteRow},
@@ -38,14 +37,7 @@ async fn select(db: &mut SqliteConnection, filter: &Filter) -> Result<Vec<Select
     }
     let fits =
         |row: SqliteRow| filter.fits(row.try_get("reason")?).then(|| selected(&row)).transpose();
-    let mut rows = sql.build().persistent(false).try_map(fits).fetch(db);
-    let mut meant = Vec::new();
-    while meant.len() < filter.most.unwrap_or(usize::MAX)
-        && let Some(row) = rows.try_next().await?
-    {
-        meant.extend(row);
-    }
-    Ok(meant)
+    filter.first_of(sql.build().persistent(false).try_map(fits).fetch(db)).await
 }
 
 fn of_deliveries(sql: &mut QueryBuilder<Sqlite>, filter: &Filter) -> Result<(), sqlx::Error> {
@@ -59,13 +51,8 @@ fn of_deliveries(sql: &mut QueryBuilder<Sqlite>, filter: &Filter) -> Result<(), 
     if let Some(until) = filter.until {
         sql.push(" AND d.id < ").push_bind(first_id_at(until).hyphenated());
     }
-    if !filter.states.is_empty() {
-        let words: Vec<_> =
-            filter.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
-        // Written out, so that the index of the dead is known to fit.
-        let is_one = words.len() == 1;
-        sql.push(if is_one { " AND d.state = " } else { " AND d.state IN (" });
-        sql.push(words.join(", ")).push(if is_one { "" } else { ")" });
+    if let Some(states) = filter.states() {
+        sql.push(states);
     }
     if filter.unreplayed {
         sql.push(" AND d.replayed_by IS NULL");
