@@ -58,6 +58,9 @@ ORDER BY c.seq";
 
 /// Writes what became of deliveries, each only under the lease it was performed in, and the
 /// attempts of those. Returns the ids that were still ours.
+///
+/// What is told comes back with the rows that were written: joined with them anew it would be read
+/// once for each, as the planner takes both for short.
 pub(super) const FINISH: &str = "-- store::postgres::finish
 WITH told AS MATERIALIZED (
     SELECT * FROM unnest($1::outcome[])
@@ -70,13 +73,13 @@ WITH told AS MATERIALIZED (
                       ELSE d.due_at END
     FROM told t
     WHERE d.id = t.id AND d.lease_no = t.lease_no AND d.ended_at IS NULL AND d.owner IS NOT NULL
-    RETURNING d.id
+    RETURNING t.*
 ), tried AS (
     INSERT INTO attempts (delivery_id, lease_no, number, started_at, duration_us, result, status,
                           error, answer)
-    SELECT t.id, t.lease_no, t.number, now() - t.ago_us * interval '1 microsecond', t.duration_us,
-           t.result, t.status, t.error, t.answer
-    FROM told t JOIN written w ON w.id = t.id WHERE t.number IS NOT NULL
+    SELECT id, lease_no, number, now() - ago_us * interval '1 microsecond', duration_us, result,
+           status, error, answer
+    FROM written WHERE number IS NOT NULL
 )
 SELECT coalesce(array_agg(id), '{}') FROM written";
 

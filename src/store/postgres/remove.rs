@@ -35,9 +35,11 @@ pub(super) const STATEMENTS: [&str; 14] = [
 const OLD_EVENTS: &str = "-- store::postgres::old_events
 SELECT id FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3";
 
+/// `IS TRUE` has the planner make a hash of what is listed: as a join, which this would be without,
+/// the list would be read anew for each row of the range.
 const OLD_DELIVERIES: &str = "-- store::postgres::old_deliveries
 SELECT id, event_id, ended_at, replayed_by, merged_into FROM deliveries
-WHERE id >= $1 AND id < $2 AND event_id IN (SELECT unnest($3::uuid[]))";
+WHERE id >= $1 AND id < $2 AND (event_id IN (SELECT unnest($3::uuid[]))) IS TRUE";
 
 const LINKED_DELIVERIES: &str = "-- store::postgres::linked_deliveries
 SELECT id, event_id, ended_at, replayed_by, merged_into FROM deliveries WHERE id = ANY ($1)";
@@ -46,9 +48,10 @@ const OLD_MESSAGES: &str = "-- store::postgres::old_messages
 SELECT id, octet_length(body)::bigint AS size, body_digest IS NOT NULL AS is_slim, released
 FROM messages WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3";
 
+/// As [`OLD_DELIVERIES`].
 const TOLD_BY: &str = "-- store::postgres::told_by
 SELECT DISTINCT message_id FROM events
-WHERE id >= $1 AND id < $2 AND message_id IN (SELECT unnest($3::uuid[]))";
+WHERE id >= $1 AND id < $2 AND (message_id IN (SELECT unnest($3::uuid[]))) IS TRUE";
 
 const BODIES: &str = "-- store::postgres::bodies
 SELECT id, body FROM messages WHERE id = ANY ($1)";

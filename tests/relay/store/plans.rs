@@ -95,6 +95,7 @@ async fn postgres_finishes_by_id() {
         NULL, NULL, NULL)::outcome])";
     let plan = explain(&mut db, postgres_statements::FINISH, one).await;
     assert!(plan.contains("Index Scan using deliveries_pkey"), "{plan}");
+    assert_grows_with_the_batch(&plan);
     assert!(blocks(&plan) < 40, "{plan}");
 }
 
@@ -134,6 +135,7 @@ async fn assert_claims_by_index(fill: &str) {
     assert!(plan.contains("Index Scan using deliveries_first"), "{plan}");
     assert!(plan.contains("Index Scan using deliveries_again"), "{plan}");
     assert!(!plan.contains("Seq Scan") && !plan.contains("Bitmap"), "{plan}");
+    assert_grows_with_the_batch(&plan);
     assert!(blocks(&plan) < MOST_BLOCKS, "{plan}");
 }
 
@@ -181,6 +183,11 @@ pub(super) async fn explain(filled: &mut Filled, statement: &str, arguments: &st
     let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) EXECUTE asked {arguments}");
     let rows = db.fetch_all(AssertSqlSafe(explain)).await.unwrap();
     rows.iter().map(|row| row.get::<String, _>(0) + "\n").collect()
+}
+
+/// Nothing is compared each with each: a batch of twice the size would take four times as long.
+pub(super) fn assert_grows_with_the_batch(plan: &str) {
+    assert!(!plan.contains("Join Filter"), "{plan}");
 }
 
 /// The blocks that the whole plan touched: its first figures include all below.

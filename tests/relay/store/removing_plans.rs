@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     looking_filled::filled,
-    plans::{blocks, explain, filled_postgres, plan},
+    plans::{assert_grows_with_the_batch, blocks, explain, filled_postgres, plan},
 };
 use crate::support::database::{Engine, TestDatabase, lane};
 
@@ -42,6 +42,7 @@ async fn postgres_reaches_what_it_removes_by_primary_keys() {
         };
         let plan = explain(&mut db, statement, &arguments).await;
         assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{name}: {plan}");
+        assert_grows_with_the_batch(&plan);
         assert!(blocks(&plan) < most, "{name}: {plan}");
     }
 }
