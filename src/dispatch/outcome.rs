@@ -23,7 +23,7 @@ use crate::{
 /// The most outcomes in one batch.
 const BATCH: usize = 256;
 
-/// Outcomes gather for so long before they are written: each commit costs the database more than
+/// Outcomes that make no whole batch gather for so long before they are written: each commit costs the database more than
 /// many rows do, and nobody waits for these. A crash repeats a little more, under the same keys.
 const GATHER: Duration = Duration::from_millis(5);
 
@@ -91,7 +91,8 @@ impl Writing {
         while self.inbox.recv_many(&mut reports, BATCH).await > 0 {
             // The next one in order waits for these.
             let is_waited_for = reports.iter().any(|report| report.outcome.order_key.is_some());
-            if !is_waited_for && !self.inbox.is_closed() {
+            let is_full = reports.len() >= BATCH;
+            if !is_full && !is_waited_for && !self.inbox.is_closed() {
                 tokio::time::sleep(GATHER).await;
                 while reports.len() < BATCH
                     && let Ok(report) = self.inbox.try_recv()
