@@ -20,9 +20,8 @@ use crate::{
 /// How often the store is sampled.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// How often measurements are folded and the breakers looked at. Each single measurement is kept
-/// until then: at full speed some ten megabytes in a second.
-const UPKEEP: Duration = Duration::from_millis(200);
+/// How often measurements are folded and the breakers looked at.
+const UPKEEP: Duration = Duration::from_secs(1);
 
 /// The label of actions that are configured no longer: names out of old rows are no closed set.
 const REMOVED: &str = "removed";

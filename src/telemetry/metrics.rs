@@ -152,7 +152,7 @@ impl Metrics {
         self.handle.render()
     }
 
-    /// Folds what was measured since the last time; to be called several times a second.
+    /// Folds what was measured since the last time; to be called every second or so.
     pub fn upkeep(&self) {
         self.handle.run_upkeep();
     }
