@@ -55,17 +55,26 @@ pub fn sqlite(bench: &mut Bench) -> anyhow::Result<()> {
     relay.server.stop()
 }
 
+/// Beside the naive receiver, too: what of the time is the database's, and the disk's below it.
 pub fn latency(bench: &mut Bench) -> anyhow::Result<()> {
     let (sink, folder) = (Sink::start()?, tempfile::tempdir()?);
     let (server, address) = start_own(&["floor"], folder.path())?;
     let floor = bench.at_2000(address)?;
     drop(server);
+    let url = bench.postgres.fresh()?;
+    let (server, address) = start_own(&["naive", url.as_str()], folder.path())?;
+    let naive = bench.at_2000(address)?;
+    drop(server);
     let relay = Relay::start(&bench.waiting(&sink)?)?;
     let durable = bench.at_2000(relay.address)?;
-    bench.samples.note("floor p50", floor.percentile(200, 0.50));
-    bench.samples.note("floor p99", floor.percentile(200, 0.99));
-    bench.samples.note("p50", durable.percentile(200, 0.50));
-    bench.samples.note("p99", durable.percentile(200, 0.99));
+    for (tally, p50, p99) in [
+        (&floor, "floor p50", "floor p99"),
+        (&naive, "naive p50", "naive p99"),
+        (&durable, "p50", "p99"),
+    ] {
+        bench.samples.note(p50, tally.percentile(200, 0.50));
+        bench.samples.note(p99, tally.percentile(200, 0.99));
+    }
     relay.server.stop()
 }
 
