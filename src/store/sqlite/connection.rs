@@ -90,6 +90,8 @@ pub(super) async fn open(file: &Path) -> Result<SqliteConnection, StoreError> {
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .pragma("mmap_size", "0")
+        // What a statement may have to take back is kept in memory, not in a file for each.
+        .pragma("temp_store", "MEMORY")
         .pragma("cache_size", CACHE)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         // Statements are not logged: they hold what Attio sent.
@@ -148,11 +150,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_commit_is_on_the_disk_and_no_page_is_mapped() {
+    async fn a_commit_is_on_the_disk_no_page_is_mapped_and_nothing_is_written_beside_the_log() {
         let folder = tempfile::tempdir().unwrap();
         let mut db = open(&new_file(&folder)).await.unwrap();
         assert_eq!(setting(&mut db, "PRAGMA synchronous").await, 2);
         assert_eq!(setting(&mut db, "PRAGMA mmap_size").await, 0);
+        assert_eq!(setting(&mut db, "PRAGMA temp_store").await, 2);
         assert_eq!(setting(&mut db, "PRAGMA busy_timeout").await, 5000);
         assert_eq!(setting(&mut db, "PRAGMA foreign_keys").await, 1);
     }
