@@ -23,9 +23,9 @@ use crate::{
     telemetry::{Metrics, error_text, unix_seconds},
 };
 
-/// The most messages in one commit: all that may wait. Under more load than can be taken the loop
-/// gets its turn seldom, and each turn must carry much.
-const BATCH: usize = 2048;
+/// The most messages in one commit: many share its cost, and not so many are answered at once that
+/// what has to be refused meanwhile waits behind them.
+const BATCH: usize = 512;
 
 /// An idle lane is asked so often whether it is still there.
 const PING: Duration = Duration::from_secs(1);
