@@ -23,8 +23,9 @@ use crate::{
 /// The most outcomes in one batch.
 const BATCH: usize = 256;
 
-/// Outcomes that make no whole batch gather for so long before they are written: each commit costs the database more than
-/// many rows do, and nobody waits for these. A crash repeats a little more, under the same keys.
+/// Outcomes that make no whole batch gather for so long before they are written: each commit costs
+/// the database more than many rows do, and nobody waits for these. A crash repeats a little more,
+/// under the same keys.
 const GATHER: Duration = Duration::from_millis(5);
 
 /// The pause after a batch that failed; the lane backs off by itself.
