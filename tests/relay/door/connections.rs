@@ -1,5 +1,8 @@
 //! Many connections, and what they may hold together.
 
+use futures_util::future::{join, join_all};
+use sqlx::Executor as _;
+
 use super::door;
 use crate::support::client::{Connection, Message};
 
@@ -19,6 +22,39 @@ async fn two_thousand_idle_connections_keep_nobody_out() {
     app.post_all((0..200).map(|_| Message::event("record.updated"))).await;
     let answer = idle[0].ask(Message::event("task.created").request()).await;
     answer.assert_accepted();
+}
+
+/// The store takes nothing until more came than may wait for their commit.
+#[tokio::test]
+async fn of_three_thousand_at_once_each_is_stored_or_told_to_come_again() {
+    let (db, app) = door("").await;
+    let stored = async || db.number("SELECT count(*) FROM messages").await;
+    let mut messages: Vec<_> = (0..3_000).map(|_| Message::event("record.updated")).collect();
+    let mut holding = db.lite().await;
+    holding.execute("BEGIN IMMEDIATE").await.unwrap();
+    let let_go = async {
+        let unavailable = [("result", "unavailable")];
+        app.wait_for_metric("attio_relay_messages_total", &unavailable, 400.0).await;
+        holding.execute("ROLLBACK").await.unwrap();
+    };
+    let posts = join_all(messages.iter().map(|message| app.post(message)));
+    let (mut answers, ()) = join(posts, let_go).await;
+    loop {
+        for refused in answers.iter().filter(|answer| answer.status != 200) {
+            refused.assert_refused(503, "unavailable");
+            assert!(refused.header("retry-after").is_some(), "{refused:?}");
+        }
+        let answered = messages.into_iter().zip(&answers);
+        messages = answered.filter(|(_, it)| it.status != 200).map(|(again, _)| again).collect();
+        assert!(messages.len() < answers.len(), "nothing was taken");
+        let taken = i64::try_from(3_000 - messages.len()).unwrap();
+        assert!(stored().await >= taken, "{taken} were said to be stored");
+        if messages.is_empty() {
+            break;
+        }
+        answers = join_all(messages.iter().map(|message| app.post(message))).await;
+    }
+    assert_eq!(stored().await, 3_000);
 }
 
 #[tokio::test]
