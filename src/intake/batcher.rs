@@ -158,7 +158,7 @@ fn claimed(message: &NewMessage, event: usize, delivery: usize) -> Claimed {
     }
 }
 
-/// All that waits, as soon as anything does; nothing when no more will come.
+/// What waits, up to a whole batch, as soon as anything does; nothing when no more will come.
 async fn next_batch(inbox: &mut mpsc::Receiver<Incoming>) -> Vec<Incoming> {
     let mut batch = Vec::new();
     inbox.recv_many(&mut batch, BATCH).await;

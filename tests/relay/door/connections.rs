@@ -27,7 +27,7 @@ async fn two_thousand_idle_connections_keep_nobody_out() {
 /// The store takes nothing until more came than may wait for their commit.
 #[tokio::test]
 async fn of_three_thousand_at_once_each_is_stored_or_told_to_come_again() {
-    let (db, app) = door("").await;
+    let (db, app) = door("ack_timeout = \"3500ms\"").await;
     let stored = async || db.number("SELECT count(*) FROM messages").await;
     let mut messages: Vec<_> = (0..3_000).map(|_| Message::event("record.updated")).collect();
     let mut holding = db.lite().await;
@@ -39,6 +39,8 @@ async fn of_three_thousand_at_once_each_is_stored_or_told_to_come_again() {
     };
     let posts = join_all(messages.iter().map(|message| app.post(message)));
     let (mut answers, ()) = join(posts, let_go).await;
+    // Refused at once: whoever came first has waited all the while, and his time was not up.
+    assert_eq!(answers[0].status, 200, "{:?}", answers[0]);
     loop {
         for refused in answers.iter().filter(|answer| answer.status != 200) {
             refused.assert_refused(503, "unavailable");
